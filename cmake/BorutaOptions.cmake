@@ -1,0 +1,40 @@
+# Language, warnings, hardening and tools that every target shares.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+option(BORUTA_TESTS "Build the tests" ON)
+option(BORUTA_BENCH "Build the benchmarks" ON)
+option(BORUTA_FUZZ "Build the fuzzers (clang only)" OFF)
+set(BORUTA_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough -Werror=switch -Werror=return-type -fstack-protector-strong)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Known false positives of GCC 12 in coroutines and in <variant>.
+  add_compile_options(-Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict)
+endif()
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT BORUTA_SANITIZE)
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+
+if(BORUTA_SANITIZE)
+  add_compile_options(-fsanitize=${BORUTA_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${BORUTA_SANITIZE})
+  if(BORUTA_SANITIZE MATCHES "thread")
+    add_compile_options(-Wno-error=tsan -Wno-tsan)
+  endif()
+endif()

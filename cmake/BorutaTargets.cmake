@@ -1,0 +1,27 @@
+# One target a folder: boruta_<folder>, its unit tests beside the sources in one program.
+
+# boruta_library(NAME SOURCES… DEPENDS…)
+function(boruta_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(boruta_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(boruta_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(boruta_${name} PUBLIC ${ARG_DEPENDS})
+endfunction()
+
+# boruta_test(NAME SOURCES… DEPENDS…): a GoogleTest program, one CTest case a test.
+function(boruta_test name)
+  if(NOT BORUTA_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
+
+# Asio and Beast in separately compiled mode: their code is built once, in runtime/ and http_beast.
+add_library(boruta_asio INTERFACE)
+target_compile_definitions(boruta_asio INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+target_link_libraries(boruta_asio INTERFACE Boost::headers Boost::json OpenSSL::SSL OpenSSL::Crypto Threads::Threads)

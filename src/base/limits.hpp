@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// What the system takes at most. Each limit has a refusal that names it.
+namespace boruta::limits {
+
+inline constexpr std::size_t kHttpHeadBytes = std::size_t{16} * 1024;
+inline constexpr std::size_t kHttpBodyBytes = std::size_t{1024} * 1024;
+inline constexpr std::size_t kJsonDepth = 32;
+inline constexpr std::chrono::seconds kHttpReadTime{30};
+inline constexpr std::chrono::seconds kHttpIdleTime{75};
+inline constexpr std::size_t kHttpConnections = 10'000;
+
+inline constexpr std::size_t kCapsEntries = 64;
+inline constexpr std::size_t kCapsKeyBytes = 64;
+inline constexpr std::size_t kCapsValueBytes = 256;
+inline constexpr std::size_t kGroups = 64;
+inline constexpr std::size_t kGroupNameBytes = 64;
+inline constexpr std::size_t kUserNameBytes = 64;
+inline constexpr std::size_t kTokenNameBytes = 64;
+inline constexpr std::size_t kReasonBytes = 1024;
+
+inline constexpr std::uint16_t kListPage = 65'535;
+inline constexpr std::size_t kSubscriberBacklog = 1'024;
+inline constexpr std::size_t kTunnelConnectionsPerJob = 64;
+/// Commands decided but not yet durable; beyond it changes are refused with "unavailable".
+inline constexpr std::size_t kPendingCommands = 100'000;
+
+inline constexpr unsigned kHighestPriority = 1;
+inline constexpr unsigned kLowestPriority = 16;
+
+}  // namespace boruta::limits
