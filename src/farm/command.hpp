@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "farm/types.hpp"
+
+/// What somebody wants changed. Every command comes with its actor; `decide` says what becomes of it.
+namespace boruta::farm {
+
+struct StartServer {};
+
+struct CreateRequest {
+  Capabilities caps;
+  std::int64_t priority = 0;
+  std::optional<WallTime> valid_after;
+  std::optional<WallTime> deadline;
+  std::optional<Duration> lease;
+  std::optional<Duration> claim_within;
+};
+
+struct UpdateRequest {
+  RequestId id;
+  std::optional<std::int64_t> priority;
+  std::optional<WallTime> valid_after;
+  std::optional<WallTime> deadline;
+};
+
+struct CloseRequest {
+  RequestId id;
+};
+
+struct ProlongAccess {
+  RequestId id;
+};
+
+/// Takes the access that stands ready, and prolongs it as far as it goes.
+struct AcquireWorker {
+  RequestId id;
+};
+
+struct SetWorkerState {
+  WorkerUuid uuid;
+  WorkerState state = WorkerState::kMaintenance;
+  std::string reason;
+  bool drain = false;
+};
+
+struct SetWorkerGroups {
+  WorkerUuid uuid;
+  std::optional<Groups> groups;
+};
+
+struct DeregisterWorker {
+  WorkerUuid uuid;
+};
+
+struct RegisterWorker {
+  Registration registration;
+  std::string instance;
+  Generation generation;
+  bool prepared = false;
+  std::optional<RequestId> job;
+  /// The token that the agent showed; nothing when access control is off.
+  std::optional<TokenId> token;
+};
+
+/// The worker's stream has ended.
+struct DisconnectAgent {
+  WorkerUuid uuid;
+  /// When the agent was heard last, on the lease clock.
+  Instant last_heard{};
+};
+
+struct SetFail {
+  WorkerUuid uuid;
+  std::string reason;
+};
+
+/// A warning of the agent, for the history.
+struct NoteWorker {
+  WorkerUuid uuid;
+  std::string text;
+};
+
+/// What an agent answered to a command of the given generation. `error` empty: it succeeded.
+struct FinishPrepare {
+  WorkerUuid uuid;
+  Generation generation;
+  std::string error;
+  std::string username;
+  std::string key_fingerprint;
+};
+
+struct FinishGrant {
+  WorkerUuid uuid;
+  Generation generation;
+  std::string error;
+};
+
+struct FinishEndJob {
+  WorkerUuid uuid;
+  Generation generation;
+  std::string error;
+};
+
+struct FinishMaintenance {
+  WorkerUuid uuid;
+  Generation generation;
+  std::string error;
+};
+
+/// The port of a job's tunnel could not be had.
+struct MoveTunnel {
+  RequestId id;
+  std::uint16_t port = 0;
+};
+
+/// Token hashes come from outside: the core draws no random numbers.
+struct CreateUser {
+  std::string name;
+  Role role = Role::kUser;
+  Groups groups;
+  /// Where given, the user starts with a token.
+  std::string token_hash;
+};
+
+struct SetUserGroups {
+  std::string name;
+  Groups groups;
+};
+
+struct DeleteUser {
+  std::string name;
+};
+
+/// Role kWorker: for agents. Else a further token for the user `user`, empty for the actor's own.
+struct CreateToken {
+  Role role = Role::kUser;
+  std::string user;
+  std::string name;
+  std::string hash;
+  std::optional<Instant> expires;
+  bool reusable = false;
+};
+
+struct RevokeToken {
+  TokenId id;
+};
+
+using CommandBody =
+    std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker, SetWorkerState,
+                 SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent, SetFail, NoteWorker, FinishPrepare,
+                 FinishGrant, FinishEndJob, FinishMaintenance, MoveTunnel, CreateUser, SetUserGroups, DeleteUser,
+                 CreateToken, RevokeToken>;
+
+struct Command {
+  Actor actor;
+  CommandBody body;
+};
+
+}  // namespace boruta::farm

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "farm/events.hpp"
+#include "farm/policy.hpp"
+#include "farm/rows.hpp"
+#include "farm/types.hpp"
+
+namespace boruta::farm {
+
+/// All requests ever filed, by id, in chunks that never move.
+class RequestTable {
+ public:
+  [[nodiscard]] const Request* find(RequestId id) const;
+  [[nodiscard]] Request* find(RequestId id);
+  /// REQUIRES: request.id is the next.
+  Request& append(Request request);
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] RequestId next_id() const { return RequestId{size_ + 1}; }
+
+ private:
+  static constexpr std::size_t kChunk = 1'024;
+
+  std::size_t size_ = 0;
+  std::vector<std::vector<Request>> chunks_;
+};
+
+/// When something is due by itself, on each clock.
+struct NextDeadline {
+  std::optional<Instant> wall;
+  std::optional<Instant> lease;
+};
+
+/// The state of the whole farm. It changes only through `apply_event`; everything else reads.
+/// Thread: whoever owns it. Pure: no clock, no randomness, no I/O.
+class Farm {
+ public:
+  explicit Farm(Policy policy) : policy_(policy), used_ports_(port_count(policy), false) {}
+  /// The farm that `rows` describe.
+  Farm(Policy policy, const Rows& rows);
+  Farm(const Farm&) = delete;
+  Farm& operator=(const Farm&) = delete;
+  Farm(Farm&&) = default;
+  Farm& operator=(Farm&&) = default;
+  ~Farm() = default;
+
+  [[nodiscard]] const Policy& policy() const { return policy_; }
+  [[nodiscard]] EventSeq last_event() const { return last_event_; }
+
+  [[nodiscard]] const RequestTable& requests() const { return requests_; }
+  [[nodiscard]] const Request* find_request(RequestId id) const { return requests_.find(id); }
+  [[nodiscard]] const std::map<WorkerUuid, Worker>& workers() const { return workers_; }
+  [[nodiscard]] const Worker* find_worker(WorkerUuid uuid) const;
+  [[nodiscard]] const std::map<UserId, User>& users() const { return users_; }
+  [[nodiscard]] const User* find_user(UserId id) const;
+  /// Not the deleted ones.
+  [[nodiscard]] const User* find_user(std::string_view name) const;
+  [[nodiscard]] const std::map<TokenId, Token>& tokens() const { return tokens_; }
+  /// Also revoked and expired ones.
+  [[nodiscard]] const Token* find_token(std::string_view hash) const;
+  /// WAITING and IN PROGRESS requests, in no order.
+  [[nodiscard]] const std::set<RequestId>& open_requests() const { return open_requests_; }
+
+  [[nodiscard]] UserId next_user_id() const;
+  [[nodiscard]] TokenId next_token_id() const;
+
+  [[nodiscard]] NextDeadline next_deadline() const;
+  /// WAITING request whose deadline is the earliest, with the instant (wall).
+  [[nodiscard]] std::optional<std::pair<Instant, RequestId>> earliest_deadline() const;
+  /// Running job whose end, unless somebody acts, is the earliest (lease clock).
+  [[nodiscard]] std::optional<std::pair<Instant, RequestId>> earliest_job_end() const;
+  /// Worker whose agent's time is up first (lease clock).
+  [[nodiscard]] std::optional<std::pair<Instant, WorkerUuid>> earliest_agent_timeout() const;
+
+  /// A tunnel port that no job has, going round the range; nothing when there is none.
+  [[nodiscard]] std::optional<std::uint16_t> free_tunnel_port() const;
+
+  [[nodiscard]] Rows rows() const;
+
+ private:
+  friend class Applier;
+
+  static std::size_t port_count(const Policy& policy) {
+    return std::size_t{policy.last_tunnel_port} - policy.first_tunnel_port + 1;
+  }
+
+  void index(const Request& request);
+  void unindex(const Request& request);
+  void index(const Worker& worker);
+  void unindex(const Worker& worker);
+  void mark_port(const Request& request, bool used);
+  [[nodiscard]] std::shared_ptr<const Capabilities> intern(const Capabilities& caps);
+
+  Policy policy_;
+  EventSeq last_event_;
+  RequestTable requests_;
+  std::map<WorkerUuid, Worker> workers_;
+  std::map<UserId, User> users_;
+  std::map<TokenId, Token> tokens_;
+
+  // Derived from the above.
+  std::map<std::string, UserId, std::less<>> users_by_name_;
+  std::map<std::string, TokenId, std::less<>> tokens_by_hash_;
+  std::set<RequestId> open_requests_;
+  std::set<std::pair<Instant, RequestId>> deadlines_;
+  std::set<std::pair<Instant, RequestId>> job_ends_;
+  std::set<std::pair<Instant, WorkerUuid>> agent_timeouts_;
+  std::vector<bool> used_ports_;
+  /// Where the search for a free port goes on.
+  std::size_t next_port_ = 0;
+  /// Capabilities that requests share; an entry dies with its last request.
+  std::map<Capabilities, std::weak_ptr<const Capabilities>> interned_;
+  std::size_t interned_swept_at_ = 1'024;
+};
+
+/// When the job is over by itself: its timeout, the end of its time to be claimed, or of its agent's grace.
+[[nodiscard]] Instant end_of(const Job& job, const Policy& policy);
+
+/// Applies `event` to `farm`. Pure: equal farms and events give equal farms. Adds the changed rows to `touched`.
+/// REQUIRES: event.seq is the next, and `decide` or the matcher made the event for this farm's state.
+void apply_event(Farm& farm, const Event& event, Touched& touched);
+
+}  // namespace boruta::farm

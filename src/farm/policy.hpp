@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/instant.hpp"
+
+namespace boruta::farm {
+
+/// What the operator decides. It comes from the configuration at each start and is no part of the farm's state.
+struct Policy {
+  /// How far one prolongation reaches, unless the request asks for less.
+  Duration lease = std::chrono::hours(1);
+  /// No job lasts longer.
+  Duration lease_max = std::chrono::hours(24);
+  /// A job that nobody acquires for so long ends, unless the request says otherwise. Zero: it does not.
+  Duration claim_within = std::chrono::minutes(10);
+  /// A request that registered workers could serve once and none can for so long is INVALID.
+  Duration invalid_after = std::chrono::minutes(5);
+  /// Prepare and PutInMaintenance must be answered within it.
+  Duration respond_within = std::chrono::seconds(60);
+  /// Grant must be answered within it.
+  Duration grant_within = std::chrono::seconds(30);
+  /// An agent that is silent for so long is lost.
+  Duration lost_after = std::chrono::seconds(30);
+  /// A running job outlives so much loss of its agent, in all.
+  Duration lost_grace = std::chrono::minutes(10);
+  /// Off: everybody acts as one owner who may do everything, and groups restrict nobody.
+  bool access_control = true;
+  /// Jobs' tunnels listen on ports from this range, both ends included.
+  std::uint16_t first_tunnel_port = 30'000;
+  std::uint16_t last_tunnel_port = 39'999;
+};
+
+}  // namespace boruta::farm

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <vector>
+
+#include "farm/types.hpp"
+
+namespace boruta::farm {
+
+/// The farm as its tables hold it: what the store loads at start, and what replaying the events must equal.
+/// Each table is sorted by its key.
+struct Rows {
+  std::vector<User> users;
+  std::vector<Token> tokens;
+  std::vector<Request> requests;
+  std::vector<Worker> workers;
+  EventSeq last_event;
+
+  friend bool operator==(const Rows&, const Rows&) = default;
+};
+
+/// Which rows a batch of events changed. Each list is sorted and holds a key once.
+struct Touched {
+  std::vector<UserId> users;
+  std::vector<TokenId> tokens;
+  std::vector<RequestId> requests;
+  std::vector<WorkerUuid> workers;
+
+  [[nodiscard]] bool empty() const {
+    return users.empty() && tokens.empty() && requests.empty() && workers.empty();
+  }
+};
+
+}  // namespace boruta::farm

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "farm/events.hpp"
+#include "farm/rows.hpp"
+
+namespace boruta::store {
+
+enum class StoreErrorCode : std::uint8_t {
+  kBusy,     ///< nothing was written; retry unchanged (also disk full)
+  kFenced,   ///< another server owns the journal: the process must exit
+  kUnknown,  ///< the outcome is unknown: the process must exit, a restart loads what was committed
+  kCorrupt,  ///< what is stored cannot be read; `message` says what to do
+};
+
+struct StoreError {
+  StoreErrorCode code = StoreErrorCode::kUnknown;
+  std::string message;
+};
+
+/// A worker's private key, by the worker it opens. Kept nowhere else on disk.
+struct StoredKey {
+  WorkerUuid worker;
+  Secret pem;
+};
+
+/// One transaction: events, the rows as they are after them, and the keys that came and went.
+struct EventBatch {
+  EventSeq first_seq;
+  farm::Events events;
+  std::vector<farm::User> users;
+  std::vector<farm::Token> tokens;
+  std::vector<farm::Request> requests;
+  std::vector<farm::Worker> workers;
+  std::vector<WorkerUuid> deleted_workers;
+  std::vector<StoredKey> put_keys;
+  std::vector<WorkerUuid> deleted_keys;
+
+  [[nodiscard]] EventSeq last_seq() const { return EventSeq{first_seq.value + events.size() - 1}; }
+  [[nodiscard]] bool empty() const { return events.empty(); }
+};
+
+/// Appends `later` to `batch`, so that both become one transaction. Of a row that both hold, the later one stays.
+/// REQUIRES: later.first_seq == batch.last_seq() + 1, or batch is empty.
+void merge(EventBatch& batch, EventBatch&& later);
+
+struct Loaded {
+  farm::Rows rows;
+  std::vector<StoredKey> keys;
+  /// Wall time of the newest event; nothing in a new store.
+  std::optional<Instant> last_event_at;
+};
+
+struct EventQuery {
+  /// Only events after this one.
+  EventSeq after;
+  std::optional<RequestId> request;
+  std::optional<WorkerUuid> worker;
+  std::size_t limit = 1'000;
+};
+
+/// Where the farm's events and rows are kept.
+/// Threads: one at a time; all calls may block on the disk.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  /// What is durable. Once, before the first append.
+  virtual std::expected<Loaded, StoreError> load() = 0;
+
+  /// Appends `batch` in one transaction. On success it survives power loss.
+  /// REQUIRES: batch.first_seq == last_seq() + 1.
+  virtual std::expected<void, StoreError> append(const EventBatch& batch) = 0;
+
+  /// Events in order of their sequence, at most `query.limit`.
+  virtual std::expected<farm::Events, StoreError> read(const EventQuery& query) = 0;
+
+  [[nodiscard]] virtual EventSeq last_seq() const = 0;
+};
+
+}  // namespace boruta::store
