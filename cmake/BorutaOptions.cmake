@@ -21,7 +21,7 @@ if(MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wimplicit-fallthrough -Werror=switch -Werror=return-type -fstack-protector-strong)
+  -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror=switch -Werror=return-type -fstack-protector-strong)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Known false positives of GCC 12 in coroutines and in <variant>.
   add_compile_options(-Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict)

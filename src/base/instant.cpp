@@ -183,16 +183,25 @@ std::optional<Duration> parse_duration(std::string_view text) {
 }
 
 std::string format_duration(Duration duration) {
-  if (duration < chr::milliseconds(1)) return "0s";
-  std::string text;
+  auto text = format_duration_spaced(duration);
+  std::erase(text, ' ');
+  return text;
+}
+
+std::string format_duration_spaced(Duration duration) {
+  if (duration < chr::milliseconds(1)) return "0 s";
   const auto hours = chr::floor<chr::hours>(duration);
   const auto minutes = chr::floor<chr::minutes>(duration - hours);
   const auto seconds = chr::floor<chr::seconds>(duration - hours - minutes);
   const auto milliseconds = chr::floor<chr::milliseconds>(duration - hours - minutes - seconds);
-  if (hours.count() > 0) text += fmt::format("{}h", hours.count());
-  if (minutes.count() > 0) text += fmt::format("{}m", minutes.count());
-  if (seconds.count() > 0) text += fmt::format("{}s", seconds.count());
-  if (milliseconds.count() > 0) text += fmt::format("{}ms", milliseconds.count());
+  std::string text;
+  const auto add = [&text](auto count, std::string_view unit) {
+    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : " ", count, unit);
+  };
+  add(hours.count(), "h");
+  add(minutes.count(), "m");
+  add(seconds.count(), "s");
+  add(milliseconds.count(), "ms");
   return text;
 }
 

@@ -58,5 +58,7 @@ struct ParsedTime {
 
 /// The shortest text that parse_duration reads back: "1h30m", "24h", "90s" as "1m30s", "0s".
 [[nodiscard]] std::string format_duration(Duration duration);
+/// The same as people write it: "1 h 30 m", "24 h", "2 m".
+[[nodiscard]] std::string format_duration_spaced(Duration duration);
 
 }  // namespace boruta

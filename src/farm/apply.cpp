@@ -1,0 +1,337 @@
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "farm/farm.hpp"
+
+namespace boruta::farm {
+
+/// Applies one event. Each `operator()` sets what the event says and nothing else: decisions were made before.
+class Applier {
+ public:
+  Applier(Farm& farm, const Event& event, Touched& touched) : farm_(farm), event_(event), touched_(touched) {
+    BORUTA_ASSERT(event.seq.value == farm.last_event_.value + 1);
+    farm.last_event_ = event.seq;
+  }
+
+  void operator()(const ServerStarted& event) {
+    for (auto& [uuid, worker] : farm_.workers_) {
+      change(uuid, [&](Worker& changed) {
+        changed.connected = false;
+        changed.lost = false;
+        const bool running = changed.state == WorkerState::kRunning;
+        changed.lost_at = running ? std::nullopt : std::optional(event.lease_now + event.lost_after);
+        const bool asked = changed.state == WorkerState::kPrepare || changed.state == WorkerState::kBusy;
+        changed.respond_by = asked ? std::optional(event.lease_now + event.respond_within) : std::nullopt;
+      });
+    }
+  }
+
+  void operator()(const UserCreated& event) {
+    farm_.users_by_name_.emplace(event.name, event.id);
+    farm_.users_.emplace(event.id, User{.id = event.id, .name = event.name, .role = event.role, .groups = event.groups});
+    touched_.users.push_back(event.id);
+  }
+
+  void operator()(const UserGroupsSet& event) {
+    farm_.users_.at(event.id).groups = event.groups;
+    touched_.users.push_back(event.id);
+  }
+
+  void operator()(const UserDeleted& event) {
+    auto& user = farm_.users_.at(event.id);
+    user.deleted = true;
+    farm_.users_by_name_.erase(user.name);
+    touched_.users.push_back(event.id);
+    for (auto& [id, token] : farm_.tokens_) {
+      if (token.role == Role::kWorker || token.user != event.id || token.revoked) continue;
+      token.revoked = true;
+      touched_.tokens.push_back(id);
+    }
+  }
+
+  void operator()(const TokenCreated& event) {
+    farm_.tokens_by_hash_.emplace(event.hash, event.id);
+    farm_.tokens_.emplace(event.id, Token{.id = event.id,
+                                          .hash = event.hash,
+                                          .name = event.name,
+                                          .role = event.role,
+                                          .user = event.user,
+                                          .created = event_.at,
+                                          .expires = event.expires,
+                                          .reusable = event.reusable});
+    touched_.tokens.push_back(event.id);
+  }
+
+  void operator()(const TokenBound& event) {
+    farm_.tokens_.at(event.id).bound = event.worker;
+    touched_.tokens.push_back(event.id);
+  }
+
+  void operator()(const TokenRevoked& event) {
+    farm_.tokens_.at(event.id).revoked = true;
+    touched_.tokens.push_back(event.id);
+  }
+
+  void operator()(const RequestCreated& event) {
+    auto& request = farm_.requests_.append(Request{.id = event.id,
+                                                   .owner = event.owner,
+                                                   .priority = event.priority,
+                                                   .caps = farm_.intern(event.caps),
+                                                   .valid_after = event.valid_after,
+                                                   .deadline = event.deadline,
+                                                   .created = event_.at,
+                                                   .changed = event_.at,
+                                                   .lease = event.lease,
+                                                   .claim_within = event.claim_within,
+                                                   .job = std::nullopt,
+                                                   .reason = {},
+                                                   .last_event = event_.seq});
+    farm_.index(request);
+    touched_.requests.push_back(event.id);
+  }
+
+  void operator()(const RequestUpdated& event) {
+    change(event.id, [&](Request& request) {
+      request.priority = event.priority;
+      request.valid_after = event.valid_after;
+      request.deadline = event.deadline;
+    });
+  }
+
+  void operator()(const RequestsServable& event) {
+    for (const auto id : event.ids) change(id, [](Request& request) { request.was_servable = true; });
+  }
+
+  void operator()(const RequestEnded& event) {
+    change(event.id, [&](Request& request) {
+      request.state = event.state;
+      request.changed = event_.at;
+      request.reason = event.reason;
+    });
+  }
+
+  void operator()(const JobStarted& event) {
+    change(event.id, [&](Request& request) {
+      request.state = RequestState::kInProgress;
+      request.changed = event_.at;
+      request.was_servable = true;
+      request.job = Job{.worker = event.worker,
+                        .started = event_.at,
+                        .timeout = event.timeout,
+                        .timeout_max = event.timeout_max,
+                        .claim_by = event.claim_by,
+                        .paused_since = std::nullopt,
+                        .tunnel_port = event.tunnel_port};
+    });
+    change(event.worker, [&](Worker& worker) {
+      worker.state = WorkerState::kRunning;
+      worker.generation = event.generation;
+      worker.dirty = true;
+      worker.job = event.id;
+      worker.respond_by = event.respond_by;
+      worker.changed = event_.at;
+      worker.changed_by = event_.actor.name;
+      worker.reason.clear();
+    });
+  }
+
+  void operator()(const JobAcquired& event) {
+    change_job(event.id, [](Job& job) { job.claim_by.reset(); });
+  }
+
+  void operator()(const JobProlonged& event) {
+    change_job(event.id, [&](Job& job) { job.timeout = event.timeout; });
+  }
+
+  void operator()(const JobGranted& event) {
+    change_job(event.id, [](Job& job) { job.granted = true; });
+    change(farm_.find_request(event.id)->job->worker, [](Worker& worker) { worker.respond_by.reset(); });
+  }
+
+  void operator()(const JobPaused& event) {
+    change_job(event.id, [&](Job& job) { job.paused_since = event.since; });
+  }
+
+  void operator()(const JobResumed& event) {
+    change_job(event.id, [&](Job& job) {
+      job.paused_since.reset();
+      job.timeout = event.timeout;
+      job.timeout_max = event.timeout_max;
+      job.claim_by = event.claim_by;
+      job.pause_used = event.pause_used;
+    });
+  }
+
+  void operator()(const JobTunnelMoved& event) {
+    change_job(event.id, [&](Job& job) { job.tunnel_port = event.tunnel_port; });
+  }
+
+  void operator()(const WorkerRegistered& event) {
+    farm_.workers_.emplace(event.uuid, Worker{.uuid = event.uuid, .registration = event.registration});
+    change(event.uuid, [&](Worker& worker) {
+      worker.changed = event_.at;
+      worker.changed_by = event_.actor.name;
+      worker.reason = "new";
+    });
+  }
+
+  void operator()(const WorkerChanged& event) {
+    change(event.uuid, [&](Worker& worker) {
+      worker.registration = event.registration;
+      worker.pending.reset();
+    });
+  }
+
+  void operator()(const WorkerChangePending& event) {
+    change(event.uuid, [&](Worker& worker) { worker.pending = event.registration; });
+  }
+
+  void operator()(const WorkerConnected& event) {
+    change(event.uuid, [&](Worker& worker) {
+      worker.connected = true;
+      worker.lost = false;
+      worker.lost_at.reset();
+      worker.instance = event.instance;
+      worker.registration.ssh_address = event.ssh_address;
+      worker.generation = event.generation;
+      worker.dirty = worker.dirty || event.dirty;
+      if (event.respond_by) worker.respond_by = event.respond_by;
+    });
+  }
+
+  void operator()(const WorkerDisconnected& event) {
+    change(event.uuid, [&](Worker& worker) {
+      worker.connected = false;
+      worker.lost_at = event.lost_at;
+      // The answer to Grant is awaited anew when the agent is back.
+      if (worker.state == WorkerState::kRunning) worker.respond_by.reset();
+    });
+  }
+
+  void operator()(const WorkerLost& event) {
+    change(event.uuid, [](Worker& worker) {
+      worker.lost = true;
+      worker.lost_at.reset();
+    });
+  }
+
+  void operator()(const WorkerStateChanged& event) {
+    change(event.uuid, [&](Worker& worker) {
+      worker.state = event.to;
+      worker.reason = event.reason;
+      worker.generation = event.generation;
+      worker.respond_by = event.respond_by;
+      worker.untold = event.untold;
+      worker.changed = event_.at;
+      worker.changed_by = event_.actor.name;
+      worker.job.reset();
+      worker.draining = false;
+      worker.drain_reason.clear();
+      if (event.to == WorkerState::kFailed) worker.needs_full_check = true;
+      if (event.to == WorkerState::kIdle) {
+        worker.needs_full_check = false;
+        worker.idle_since = event_.seq;
+      } else {
+        worker.username.clear();
+        worker.key_fingerprint.clear();
+      }
+    });
+  }
+
+  void operator()(const WorkerPrepared& event) {
+    change(event.uuid, [&](Worker& worker) {
+      worker.username = event.username;
+      worker.key_fingerprint = event.key_fingerprint;
+    });
+  }
+
+  void operator()(const WorkerCleaned& event) {
+    change(event.uuid, [](Worker& worker) { worker.dirty = false; });
+  }
+
+  void operator()(const WorkerTold& event) {
+    change(event.uuid, [](Worker& worker) { worker.untold = false; });
+  }
+
+  void operator()(const WorkerNoted& event) {
+    change(event.uuid, [](Worker&) {});
+  }
+
+  void operator()(const WorkerDrainSet& event) {
+    change(event.uuid, [&](Worker& worker) {
+      worker.draining = event.draining;
+      worker.drain_reason = event.reason;
+    });
+  }
+
+  void operator()(const WorkerGroupsSet& event) {
+    change(event.uuid, [&](Worker& worker) { worker.groups = event.groups; });
+  }
+
+  void operator()(const WorkerDeregistered& event) {
+    const auto worker = farm_.workers_.find(event.uuid);
+    BORUTA_ASSERT(worker != farm_.workers_.end());
+    farm_.unindex(worker->second);
+    farm_.workers_.erase(worker);
+    touched_.workers.push_back(event.uuid);
+  }
+
+ private:
+  template <class Change>
+  void change(RequestId id, Change what) {
+    auto* request = farm_.requests_.find(id);
+    BORUTA_ASSERT(request != nullptr);
+    farm_.unindex(*request);
+    what(*request);
+    request->last_event = event_.seq;
+    farm_.index(*request);
+    touched_.requests.push_back(id);
+  }
+
+  template <class Change>
+  void change_job(RequestId id, Change what) {
+    change(id, [&](Request& request) {
+      BORUTA_ASSERT(request.job.has_value());
+      what(*request.job);
+    });
+  }
+
+  template <class Change>
+  void change(WorkerUuid uuid, Change what) {
+    const auto found = farm_.workers_.find(uuid);
+    BORUTA_ASSERT(found != farm_.workers_.end());
+    auto& worker = found->second;
+    farm_.unindex(worker);
+    what(worker);
+    worker.last_event = event_.seq;
+    farm_.index(worker);
+    touched_.workers.push_back(uuid);
+  }
+
+  Farm& farm_;
+  const Event& event_;
+  Touched& touched_;
+};
+
+namespace {
+
+template <class Key>
+void sort_unique(std::vector<Key>& keys) {
+  if (keys.size() < 2) return;
+  std::ranges::sort(keys);
+  const auto repeated = std::ranges::unique(keys);
+  keys.erase(repeated.begin(), repeated.end());
+}
+
+}  // namespace
+
+void apply_event(Farm& farm, const Event& event, Touched& touched) {
+  Applier applier(farm, event, touched);
+  std::visit(applier, event.body);
+  sort_unique(touched.users);
+  sort_unique(touched.tokens);
+  sort_unique(touched.requests);
+  sort_unique(touched.workers);
+}
+
+}  // namespace boruta::farm

@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/limits.hpp"
+#include "farm/decisions.hpp"
+
+namespace boruta::farm {
+namespace {
+
+/// Names end up in tables, logs and URLs, so they are of one word.
+Verdict check_name(std::string_view field, const std::string& name, std::size_t limit) {
+  const auto fits = [](unsigned char character) {
+    return std::isalnum(character) != 0 || character == '.' || character == '_' || character == '-' || character == '@';
+  };
+  if (name.empty() || name.size() > limit || !std::ranges::all_of(name, fits)) {
+    return refuse(RefusalCode::kInvalid,
+                  fmt::format("{} is \"{}\": 1 to {} letters, digits and . _ - @ are allowed", field,
+                              std::string_view(name).substr(0, limit), limit));
+  }
+  return {};
+}
+
+Verdict check_groups(Groups& groups) {
+  if (auto wrong = check_limits(groups)) return refuse(RefusalCode::kInvalid, std::move(*wrong));
+  normalize(groups);
+  return {};
+}
+
+/// The user named in a command that changes it.
+std::expected<const User*, Refusal> find_changeable(const Emitter& out, const std::string& name) {
+  if (auto verdict = check_admin(out.actor()); !verdict) return std::unexpected(verdict.error());
+  const auto* user = out.farm().find_user(name);
+  if (user == nullptr) return refuse(RefusalCode::kUserNotFound);
+  if (user->name == kAnonymous) {
+    return refuse(RefusalCode::kInvalid, fmt::format("the user \"{}\" cannot be changed", kAnonymous));
+  }
+  return user;
+}
+
+}  // namespace
+
+Verdict decide_on(Emitter& out, const CreateUser& command) {
+  if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
+  if (auto verdict = check_name("Name", command.name, limits::kUserNameBytes); !verdict) return verdict;
+  if (command.role == Role::kWorker) {
+    return refuse(RefusalCode::kInvalid, "Role is \"worker\": users are \"user\" or \"admin\"");
+  }
+  if (out.farm().find_user(command.name) != nullptr) {
+    return refuse(RefusalCode::kAlreadyExists, fmt::format("there is a user \"{}\" already", command.name));
+  }
+  auto groups = command.groups;
+  if (auto verdict = check_groups(groups); !verdict) return verdict;
+  const auto id = out.farm().next_user_id();
+  out.add(UserCreated{.id = id, .name = command.name, .role = command.role, .groups = std::move(groups)});
+  if (!command.token_hash.empty()) {
+    out.add(TokenCreated{.id = out.farm().next_token_id(),
+                         .hash = command.token_hash,
+                         .name = "first",
+                         .role = command.role,
+                         .user = id,
+                         .expires = std::nullopt});
+  }
+  return {};
+}
+
+Verdict decide_on(Emitter& out, const SetUserGroups& command) {
+  const auto user = find_changeable(out, command.name);
+  if (!user) return std::unexpected(user.error());
+  auto groups = command.groups;
+  if (auto verdict = check_groups(groups); !verdict) return verdict;
+  if ((*user)->groups != groups) out.add(UserGroupsSet{.id = (*user)->id, .groups = std::move(groups)});
+  return {};
+}
+
+Verdict decide_on(Emitter& out, const DeleteUser& command) {
+  const auto user = find_changeable(out, command.name);
+  if (!user) return std::unexpected(user.error());
+  if ((*user)->id == out.actor().user) return refuse(RefusalCode::kInvalid, "you cannot delete yourself");
+  const auto reason = fmt::format("its owner was deleted by {}", out.actor().name);
+  for (const auto id : out.farm().open_requests()) {
+    const auto* request = out.farm().find_request(id);
+    if (request->owner != (*user)->id) continue;
+    if (request->state == RequestState::kWaiting) {
+      out.add(RequestEnded{.id = id, .state = RequestState::kCancelled, .reason = reason});
+    } else {
+      out.end_job(*request, RequestState::kDone, reason);
+    }
+  }
+  out.add(UserDeleted{.id = (*user)->id});
+  return {};
+}
+
+Verdict decide_on(Emitter& out, const CreateToken& command) {
+  if (auto verdict = check_name("Name", command.name, limits::kTokenNameBytes); !verdict) return verdict;
+  UserId owner{};
+  auto role = Role::kWorker;
+  if (command.role == Role::kWorker) {
+    if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
+  } else {
+    const auto* user =
+        command.user.empty() ? out.farm().find_user(out.actor().user) : out.farm().find_user(command.user);
+    if (user == nullptr) return refuse(RefusalCode::kUserNotFound);
+    if (user->id != out.actor().user) {
+      if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
+    }
+    owner = user->id;
+    role = user->role;
+  }
+  if (command.expires && *command.expires <= out.now().wall) {
+    return refuse(RefusalCode::kInvalid, "Expires is in the past");
+  }
+  out.add(TokenCreated{.id = out.farm().next_token_id(),
+                       .hash = command.hash,
+                       .name = command.name,
+                       .role = role,
+                       .user = owner,
+                       .expires = command.expires,
+                       .reusable = command.role == Role::kWorker && command.reusable});
+  return {};
+}
+
+Verdict decide_on(Emitter& out, const RevokeToken& command) {
+  const auto token = out.farm().tokens().find(command.id);
+  const bool known = token != out.farm().tokens().end() && !token->second.revoked;
+  const bool own = known && token->second.role != Role::kWorker && token->second.user == out.actor().user;
+  if (!own) {
+    if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
+  }
+  if (!known) return refuse(RefusalCode::kTokenNotFound);
+  out.add(TokenRevoked{.id = command.id});
+  return {};
+}
+
+}  // namespace boruta::farm

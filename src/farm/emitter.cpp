@@ -1,0 +1,65 @@
+#include "farm/emitter.hpp"
+
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+
+namespace boruta::farm {
+
+void Emitter::add(EventBody body) {
+  events_.push_back(Event{.seq = EventSeq{farm_.last_event().value + events_.size() + 1},
+                          .at = now_.wall,
+                          .actor = actor_,
+                          .body = std::move(body)});
+}
+
+void Emitter::change_state(const Worker& worker, WorkerState to, std::string reason) {
+  add_change(worker, to, std::move(reason), false);
+}
+
+void Emitter::put_in_maintenance_untold(const Worker& worker, std::string reason) {
+  add_change(worker, WorkerState::kMaintenance, std::move(reason), true);
+}
+
+void Emitter::add_change(const Worker& worker, WorkerState to, std::string reason, bool untold) {
+  const bool asked = to == WorkerState::kPrepare || to == WorkerState::kBusy;
+  add(WorkerStateChanged{.uuid = worker.uuid,
+                         .to = to,
+                         .reason = std::move(reason),
+                         .generation = Generation{worker.generation.value + 1},
+                         .respond_by = asked ? std::optional(now_.lease + policy().respond_within) : std::nullopt,
+                         .untold = untold});
+}
+
+void Emitter::take_over_pending(const Worker& worker) {
+  if (worker.pending) add(WorkerChanged{.uuid = worker.uuid, .registration = *worker.pending});
+}
+
+void Emitter::fail(const Worker& worker, const std::string& reason) {
+  if (worker.job) {
+    add(RequestEnded{.id = *worker.job,
+                     .state = RequestState::kFailed,
+                     .reason = fmt::format("worker {} failed: {}", name_of(worker), reason)});
+  }
+  take_over_pending(worker);
+  change_state(worker, WorkerState::kFailed, reason);
+}
+
+void Emitter::end_job(const Request& request, RequestState state, std::string reason) {
+  const auto* worker = farm_.find_worker(request.job->worker);
+  BORUTA_ASSERT(worker != nullptr && worker->job == request.id);
+  add(RequestEnded{.id = request.id, .state = state, .reason = std::move(reason)});
+  if (worker->lost) {
+    take_over_pending(*worker);
+    change_state(*worker, WorkerState::kFailed, "agent lost");
+  } else if (worker->pending) {
+    take_over_pending(*worker);
+    change_state(*worker, WorkerState::kBusy, "its capabilities or ports changed");
+  } else if (worker->draining) {
+    change_state(*worker, WorkerState::kBusy, worker->drain_reason);
+  } else {
+    change_state(*worker, WorkerState::kPrepare, {});
+  }
+}
+
+}  // namespace boruta::farm

@@ -1,0 +1,174 @@
+#include "farm/farm.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/assert.hpp"
+
+namespace boruta::farm {
+namespace {
+
+template <class Key>
+std::optional<Key> first_of(const std::set<Key>& set) {
+  if (set.empty()) return std::nullopt;
+  return *set.begin();
+}
+
+std::optional<Instant> earlier(std::optional<Instant> left, std::optional<Instant> right) {
+  if (!left) return right;
+  if (!right) return left;
+  return std::min(*left, *right);
+}
+
+std::optional<Instant> timeout_of(const Worker& worker) { return earlier(worker.respond_by, worker.lost_at); }
+
+template <class Map, class Key>
+const typename Map::mapped_type* find_in(const Map& map, const Key& key) {
+  const auto found = map.find(key);
+  return found == map.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+const Request* RequestTable::find(RequestId id) const {
+  if (id.value == 0 || id.value > size_) return nullptr;
+  return &chunks_[(id.value - 1) / kChunk][(id.value - 1) % kChunk];
+}
+
+Request* RequestTable::find(RequestId id) { return const_cast<Request*>(std::as_const(*this).find(id)); }
+
+Request& RequestTable::append(Request request) {
+  BORUTA_ASSERT(request.id == next_id());
+  if (size_ % kChunk == 0) chunks_.emplace_back().reserve(kChunk);
+  ++size_;
+  return chunks_.back().emplace_back(std::move(request));
+}
+
+Instant end_of(const Job& job, const Policy& policy) {
+  if (job.paused_since) return *job.paused_since + std::max(policy.lost_grace - job.pause_used, Duration::zero());
+  return job.claim_by ? std::min(job.timeout, *job.claim_by) : job.timeout;
+}
+
+Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
+  last_event_ = rows.last_event;
+  for (const auto& user : rows.users) {
+    users_.emplace(user.id, user);
+    if (!user.deleted) users_by_name_.emplace(user.name, user.id);
+  }
+  for (const auto& token : rows.tokens) {
+    tokens_.emplace(token.id, token);
+    tokens_by_hash_.emplace(token.hash, token.id);
+  }
+  for (const auto& request : rows.requests) {
+    auto& stored = requests_.append(request);
+    stored.caps = intern(*request.caps);
+    index(stored);
+  }
+  for (const auto& worker : rows.workers) index(workers_.emplace(worker.uuid, worker).first->second);
+}
+
+const Worker* Farm::find_worker(WorkerUuid uuid) const { return find_in(workers_, uuid); }
+
+const User* Farm::find_user(UserId id) const { return find_in(users_, id); }
+
+const User* Farm::find_user(std::string_view name) const {
+  const auto* id = find_in(users_by_name_, name);
+  return id == nullptr ? nullptr : find_user(*id);
+}
+
+const Token* Farm::find_token(std::string_view hash) const {
+  const auto* id = find_in(tokens_by_hash_, hash);
+  return id == nullptr ? nullptr : find_in(tokens_, *id);
+}
+
+UserId Farm::next_user_id() const { return UserId{users_.empty() ? 1 : users_.rbegin()->first.value + 1}; }
+
+TokenId Farm::next_token_id() const { return TokenId{tokens_.empty() ? 1 : tokens_.rbegin()->first.value + 1}; }
+
+NextDeadline Farm::next_deadline() const {
+  const auto instant = [](const auto& item) { return item ? std::optional(item->first) : std::nullopt; };
+  return NextDeadline{.wall = instant(earliest_deadline()),
+                      .lease = earlier(instant(earliest_job_end()), instant(earliest_agent_timeout()))};
+}
+
+std::optional<std::pair<Instant, RequestId>> Farm::earliest_deadline() const { return first_of(deadlines_); }
+std::optional<std::pair<Instant, RequestId>> Farm::earliest_job_end() const { return first_of(job_ends_); }
+std::optional<std::pair<Instant, WorkerUuid>> Farm::earliest_agent_timeout() const { return first_of(agent_timeouts_); }
+
+std::optional<std::uint16_t> Farm::free_tunnel_port() const {
+  const auto from = used_ports_.begin() + static_cast<std::ptrdiff_t>(next_port_);
+  auto free = std::find(from, used_ports_.end(), false);
+  if (free == used_ports_.end()) {
+    free = std::find(used_ports_.begin(), from, false);
+    if (free == from) return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(policy_.first_tunnel_port + (free - used_ports_.begin()));
+}
+
+Rows Farm::rows() const {
+  Rows rows{.last_event = last_event_};
+  const auto values = [](const auto& map, auto& out) {
+    for (const auto& [key, value] : map) out.push_back(value);
+  };
+  values(users_, rows.users);
+  values(tokens_, rows.tokens);
+  values(workers_, rows.workers);
+  rows.requests.reserve(requests_.size());
+  for (std::uint64_t id = 1; id <= requests_.size(); ++id) rows.requests.push_back(*requests_.find(RequestId{id}));
+  return rows;
+}
+
+void Farm::index(const Request& request) {
+  if (is_terminal(request.state)) return;
+  open_requests_.insert(request.id);
+  if (request.state == RequestState::kWaiting) {
+    deadlines_.emplace(request.deadline.at, request.id);
+  } else {
+    job_ends_.emplace(end_of(*request.job, policy_), request.id);
+    mark_port(request, true);
+  }
+}
+
+void Farm::unindex(const Request& request) {
+  if (is_terminal(request.state)) return;
+  open_requests_.erase(request.id);
+  if (request.state == RequestState::kWaiting) {
+    deadlines_.erase({request.deadline.at, request.id});
+  } else {
+    job_ends_.erase({end_of(*request.job, policy_), request.id});
+    mark_port(request, false);
+  }
+}
+
+void Farm::index(const Worker& worker) {
+  if (const auto timeout = timeout_of(worker)) agent_timeouts_.emplace(*timeout, worker.uuid);
+}
+
+void Farm::unindex(const Worker& worker) {
+  if (const auto timeout = timeout_of(worker)) agent_timeouts_.erase({*timeout, worker.uuid});
+}
+
+void Farm::mark_port(const Request& request, bool used) {
+  const auto port = request.job->tunnel_port;
+  // A job from before the range was changed keeps its port until it ends.
+  if (port < policy_.first_tunnel_port || port > policy_.last_tunnel_port) return;
+  const std::size_t place = std::size_t{port} - policy_.first_tunnel_port;
+  used_ports_[place] = used;
+  if (used) next_port_ = (place + 1) % used_ports_.size();
+}
+
+std::shared_ptr<const Capabilities> Farm::intern(const Capabilities& caps) {
+  const auto found = interned_.find(caps);
+  if (found != interned_.end()) {
+    if (auto shared = found->second.lock()) return shared;
+  }
+  if (interned_.size() >= interned_swept_at_) {
+    std::erase_if(interned_, [](const auto& entry) { return entry.second.expired(); });
+    interned_swept_at_ = std::max<std::size_t>(1'024, interned_.size() * 2);
+  }
+  auto shared = std::make_shared<const Capabilities>(caps);
+  interned_.insert_or_assign(caps, shared);
+  return shared;
+}
+
+}  // namespace boruta::farm

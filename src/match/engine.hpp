@@ -1,0 +1,47 @@
+#pragma once
+
+#include <expected>
+
+#include "base/refusal.hpp"
+#include "farm/decide.hpp"
+#include "farm/farm.hpp"
+#include "match/matcher.hpp"
+
+namespace boruta::match {
+
+/// What one command made of the farm.
+struct Step {
+  /// The events of the command itself, or why it was refused. They are part of `events` too.
+  std::expected<farm::Events, Refusal> outcome;
+  /// Everything that happened, in order: what was due before, the command's own events, matches.
+  farm::Events events;
+  /// The rows that `events` changed.
+  farm::Touched touched;
+};
+
+/// The farm and its matcher, moved on together: the whole core as one deterministic machine.
+/// Thread: whoever owns it.
+class Engine {
+ public:
+  Engine(farm::Policy policy, const farm::Rows& rows, Now now);
+
+  /// What was due goes first, then the command, then the matcher until it has nothing to add.
+  [[nodiscard]] Step execute(const farm::Command& command, Now now);
+  /// The same without a command: what time alone brings.
+  [[nodiscard]] Step tick(Now now);
+
+  [[nodiscard]] const farm::Farm& farm() const { return farm_; }
+  [[nodiscard]] const Matcher& matcher() const { return matcher_; }
+  /// When `tick` is due next.
+  [[nodiscard]] farm::NextDeadline next_deadline() const;
+
+ private:
+  void apply(const farm::Events& events, Now now, Step& step);
+  void run_due(Now now, Step& step);
+  void run_matches(Now now, Step& step);
+
+  farm::Farm farm_;
+  Matcher matcher_;
+};
+
+}  // namespace boruta::match

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/agent_messages.hpp"
+#include "base/refusal.hpp"
+#include "base/secret.hpp"
+#include "runtime/task.hpp"
+#include "server/coordinator.hpp"
+
+namespace boruta::server {
+
+/// The server's end of one agent's stream. Implemented by the superviser over gRPC, and by simulations.
+class AgentLink {
+ public:
+  virtual ~AgentLink() = default;
+
+  /// Queues `message`; may be called from the coordinator's strand at any time, also after the stream has broken.
+  virtual void send(agent::ToAgent message) = 0;
+  /// Ends the stream after what was sent. `why` becomes the status that the agent reads; nothing means a normal end.
+  virtual void close(std::optional<Refusal> why) = 0;
+};
+
+/// The agents that are connected, one stream each, and what they say.
+/// Thread: the coordinator's strand for everything but `connect`, which may be awaited from anywhere.
+class Agents {
+ public:
+  /// Names one stream among all that this server ever had.
+  using Session = std::uint64_t;
+
+  explicit Agents(Coordinator* coordinator) : coordinator_(*coordinator) {}
+
+  /// A new stream whose first message was `hello`. Admits the agent, tells it Welcome through `link`, and replaces
+  /// the older stream of the same agent. `peer` is the address that the stream comes from. When refused, the caller
+  /// closes the stream with the refusal.
+  Task<std::expected<Session, Refusal>> connect(std::optional<Secret> token, agent::Register hello, std::string peer,
+                                                std::shared_ptr<AgentLink> link);
+  /// A later message of the stream, in the order of arrival. Whatever comes from a replaced stream is dropped.
+  Task<void> receive(Session session, agent::FromAgent message);
+  /// The stream has ended.
+  Task<void> disconnect(Session session);
+
+  /// Closes the streams of agents that were silent for `lost_after`, until cancelled.
+  Task<void> run();
+
+  /// Sends to the worker's agent, if it is connected; the session then in use, so that a caller can tell a new
+  /// stream from the one it has spoken to.
+  std::optional<Session> send(WorkerUuid worker, agent::ToAgent message);
+  [[nodiscard]] std::optional<Session> session_of(WorkerUuid worker) const;
+  /// Ends the worker's stream for good, telling the agent that it was deregistered.
+  void deregister(WorkerUuid worker);
+  /// Closes all streams: the server stops.
+  void close_all();
+
+ private:
+  struct Connection {
+    Session session = 0;
+    WorkerUuid worker;
+    std::string worker_name;
+    std::shared_ptr<AgentLink> link;
+    Instant last_heard{};
+  };
+
+  Task<void> finish(const Connection& connection, agent::Done done);
+  [[nodiscard]] Connection* find(Session session);
+
+  Coordinator& coordinator_;
+  Session last_session_ = 0;
+  std::unordered_map<WorkerUuid, Connection> connections_;
+  std::unordered_map<Session, WorkerUuid> workers_;
+};
+
+}  // namespace boruta::server
