@@ -1,0 +1,393 @@
+#include "client/api_json.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+namespace boruta::client {
+namespace {
+
+namespace json = boost::json;
+
+/// Reads the fields of one object; the first that is wrong is kept and ends the rest.
+class Reader {
+ public:
+  Reader(const json::object& object, std::string_view what) : object_(object), what_(what) {}
+
+  void text(std::string_view key, std::string& out) {
+    const auto* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_string()) return complain(key, "a string");
+    out.assign(value->get_string().begin(), value->get_string().end());
+  }
+
+  void boolean(std::string_view key, bool& out) {
+    const auto* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_bool()) return complain(key, "true or false");
+    out = value->get_bool();
+  }
+
+  template <class Number>
+  void number(std::string_view key, Number& out) {
+    const auto* value = find(key);
+    if (value == nullptr) return;
+    boost::system::error_code error;
+    const auto wide = value->to_number<std::uint64_t>(error);
+    if (error || wide > std::numeric_limits<Number>::max()) return complain(key, "a number in range");
+    out = static_cast<Number>(wide);
+  }
+
+  template <class Number>
+  void number(std::string_view key, std::optional<Number>& out) {
+    if (find(key) == nullptr) return;
+    Number plain{};
+    number(key, plain);
+    out = plain;
+  }
+
+  /// Zero and missing times are nothing; so are times out of our range, which only 0.2.1 can hold.
+  void time(std::string_view key, std::optional<Instant>& out) {
+    std::string written;
+    text(key, written);
+    if (written.empty()) return;
+    const auto parsed = parse_rfc3339(written);
+    if (parsed.error == TimeParseError::kSyntax) return complain(key, "a time like 2030-01-02T15:04:05Z");
+    if (parsed.time) out = parsed.time->at;
+  }
+
+  void texts(std::string_view key, std::vector<std::string>& out) {
+    const auto* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_array()) return complain(key, "a list of strings");
+    for (const auto& item : value->get_array()) {
+      if (!item.is_string()) return complain(key, "a list of strings");
+      out.emplace_back(item.get_string());
+    }
+  }
+
+  void caps(std::string_view key, Capabilities& out) {
+    const auto* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_object()) return complain(key, "an object of strings");
+    for (const auto& [name, item] : value->get_object()) {
+      if (!item.is_string()) return complain(key, "an object of strings");
+      out.insert_or_assign(std::string(name), std::string(item.get_string()));
+    }
+  }
+
+  [[nodiscard]] const json::object* object(std::string_view key) {
+    const auto* value = find(key);
+    if (value == nullptr) return nullptr;
+    if (!value->is_object()) complain(key, "an object");
+    return value->if_object();
+  }
+
+  /// Null and missing are the same.
+  [[nodiscard]] const json::value* find(std::string_view key) const {
+    const auto* value = object_.if_contains(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+
+  void require(std::string_view key) {
+    if (find(key) == nullptr) complain(key, "there");
+  }
+
+  void complain(std::string_view key, std::string_view wanted) {
+    if (error_.empty()) error_ = fmt::format("{}: {} is not {}", what_, key, wanted);
+  }
+
+  [[nodiscard]] const std::string& error() const { return error_; }
+
+ private:
+  const json::object& object_;
+  std::string_view what_;
+  std::string error_;
+};
+
+struct StateWord {
+  std::string_view word;
+  RequestState state;
+};
+
+RequestState request_state(std::string_view text) {
+  static constexpr StateWord kWords[] = {
+      {"WAITING", RequestState::kWaiting},     {"IN PROGRESS", RequestState::kInProgress},
+      {"CANCELLED", RequestState::kCancelled}, {"TIMEOUT", RequestState::kTimeout},
+      {"INVALID", RequestState::kInvalid},     {"DONE", RequestState::kDone},
+      {"FAILED", RequestState::kFailed},
+  };
+  for (const auto& [word, state] : kWords) {
+    if (word == text) return state;
+  }
+  return RequestState::kUnknown;
+}
+
+WorkerState worker_state(std::string_view text) {
+  if (text == "MAINTENANCE") return WorkerState::kMaintenance;
+  if (text == "PREPARE") return WorkerState::kPrepare;
+  if (text == "IDLE") return WorkerState::kIdle;
+  if (text == "RUNNING") return WorkerState::kRunning;
+  if (text == "BUSY") return WorkerState::kBusy;
+  if (text == "FAILED") return WorkerState::kFailed;
+  return WorkerState::kUnknown;
+}
+
+std::string read(const json::object& object, RequestInfo& out) {
+  Reader reader(object, "request");
+  reader.require("ID");
+  reader.number("ID", out.id.value);
+  reader.number("Priority", out.priority);
+  reader.require("State");
+  reader.text("State", out.state_text);
+  out.state = request_state(out.state_text);
+  reader.caps("Caps", out.caps);
+  reader.time("ValidAfter", out.valid_after);
+  reader.time("Deadline", out.deadline);
+  reader.text("Reason", out.reason);
+  reader.time("Created", out.created);
+  reader.time("Started", out.started);
+  reader.time("Ended", out.ended);
+  reader.number("Position", out.position);
+  reader.number("Queue", out.queue);
+  reader.number("Fits", out.fits);
+  reader.number("FitsIdle", out.fits_idle);
+  if (const auto* owner = reader.object("Owner")) {
+    Reader inner(*owner, "request's owner");
+    inner.text("Name", out.owner);
+    inner.texts("Groups", out.owner_groups);
+    if (!inner.error().empty()) return inner.error();
+  }
+  if (const auto* job = reader.object("Job")) {
+    Reader inner(*job, "request's job");
+    inner.text("WorkerUUID", out.job.emplace().worker_uuid);
+    inner.time("Timeout", out.job->timeout);
+    if (!inner.error().empty()) return inner.error();
+  }
+  return reader.error();
+}
+
+std::string read(const json::object& object, WorkerInfo& out) {
+  Reader reader(object, "worker");
+  reader.require("WorkerUUID");
+  reader.text("WorkerUUID", out.uuid);
+  reader.require("State");
+  reader.text("State", out.state_text);
+  out.state = worker_state(out.state_text);
+  reader.texts("Groups", out.groups);
+  reader.caps("Caps", out.caps);
+  reader.text("Name", out.name);
+  reader.text("Reason", out.reason);
+  reader.text("By", out.by);
+  reader.time("Since", out.since);
+  reader.boolean("Connected", out.connected);
+  reader.boolean("Draining", out.draining);
+  std::optional<std::uint64_t> job;
+  reader.number("Job", job);
+  if (job) out.job = RequestId{*job};
+  reader.text("Address", out.address);
+  return reader.error();
+}
+
+std::string read(const json::object& object, AccessInfo& out) {
+  Reader reader(object, "access");
+  std::string key;
+  reader.text("Key", key);
+  out.key = Secret(std::move(key));
+  reader.require("Username");
+  reader.text("Username", out.username);
+  reader.texts("HostKeys", out.host_keys);
+  reader.require("Addr");
+  if (const auto* address = reader.object("Addr")) {
+    Reader inner(*address, "access's address");
+    inner.require("IP");
+    inner.text("IP", out.ip);
+    inner.require("Port");
+    inner.number("Port", out.port);
+    inner.text("Zone", out.zone);
+    if (!inner.error().empty()) return inner.error();
+  }
+  return reader.error();
+}
+
+std::string read(const json::object& object, Identity& out) {
+  Reader reader(object, "user");
+  reader.text("Name", out.name);
+  reader.text("Role", out.role);
+  reader.texts("Groups", out.groups);
+  return reader.error();
+}
+
+std::string read(const json::object& object, VersionInfo& out) {
+  Reader reader(object, "version");
+  reader.text("Server", out.server);
+  reader.text("API_Version", out.api_version);
+  reader.text("API_State", out.api_state);
+  return reader.error();
+}
+
+std::string read(const json::object& object, TokenInfo& out) {
+  Reader reader(object, "token");
+  reader.require("ID");
+  reader.number("ID", out.id);
+  reader.text("Name", out.name);
+  reader.text("Role", out.role);
+  reader.text("User", out.user);
+  reader.text("Worker", out.worker);
+  reader.time("Created", out.created);
+  reader.time("Expires", out.expires);
+  reader.boolean("Revoked", out.revoked);
+  return reader.error();
+}
+
+std::string read(const json::object& object, IssuedToken& out) {
+  Reader reader(object, "token");
+  reader.text("Name", out.name);
+  reader.number("ID", out.id);
+  std::string token;
+  reader.require("Token");
+  reader.text("Token", token);
+  out.token = Secret(std::move(token));
+  return reader.error();
+}
+
+Decoded<json::value> parse(std::string_view text) {
+  boost::system::error_code error;
+  auto value = json::parse(text, error);
+  if (error) return std::unexpected("the answer is not JSON");
+  return value;
+}
+
+template <class T>
+Decoded<T> decode_one(std::string_view text) {
+  const auto value = parse(text);
+  if (!value) return std::unexpected(value.error());
+  if (!value->is_object()) return std::unexpected("the answer is not a JSON object");
+  T out;
+  auto error = read(value->get_object(), out);
+  if (!error.empty()) return std::unexpected(std::move(error));
+  return out;
+}
+
+template <class T>
+Decoded<std::vector<T>> decode_many(std::string_view text) {
+  const auto value = parse(text);
+  if (!value) return std::unexpected(value.error());
+  if (!value->is_array()) return std::unexpected("the answer is not a JSON list");
+  std::vector<T> out;
+  out.reserve(value->get_array().size());
+  for (const auto& item : value->get_array()) {
+    if (!item.is_object()) return std::unexpected("the answer is not a list of JSON objects");
+    auto error = read(item.get_object(), out.emplace_back());
+    if (!error.empty()) return std::unexpected(std::move(error));
+  }
+  return out;
+}
+
+json::array to_array(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const auto& text : texts) array.emplace_back(text);
+  return array;
+}
+
+void put_time(json::object& object, std::string_view key, const std::optional<WallTime>& time) {
+  if (time) object[key] = format_rfc3339(*time);
+}
+
+void put_duration(json::object& object, std::string_view key, const std::optional<Duration>& duration) {
+  if (duration) object[key] = format_duration(*duration);
+}
+
+}  // namespace
+
+Decoded<RequestId> decode_request_id(std::string_view text) {
+  const auto value = parse(text);
+  if (!value) return std::unexpected(value.error());
+  if (!value->is_object()) return std::unexpected("the answer is not a JSON object");
+  Reader reader(value->get_object(), "new request");
+  RequestId id;
+  reader.require("ReqID");
+  reader.number("ReqID", id.value);
+  if (!reader.error().empty()) return std::unexpected(reader.error());
+  return id;
+}
+
+Decoded<RequestInfo> decode_request(std::string_view text) { return decode_one<RequestInfo>(text); }
+Decoded<std::vector<RequestInfo>> decode_requests(std::string_view text) { return decode_many<RequestInfo>(text); }
+Decoded<WorkerInfo> decode_worker(std::string_view text) { return decode_one<WorkerInfo>(text); }
+Decoded<std::vector<WorkerInfo>> decode_workers(std::string_view text) { return decode_many<WorkerInfo>(text); }
+Decoded<AccessInfo> decode_access(std::string_view text) { return decode_one<AccessInfo>(text); }
+Decoded<Identity> decode_identity(std::string_view text) { return decode_one<Identity>(text); }
+Decoded<std::vector<Identity>> decode_identities(std::string_view text) { return decode_many<Identity>(text); }
+Decoded<VersionInfo> decode_version(std::string_view text) { return decode_one<VersionInfo>(text); }
+Decoded<std::vector<TokenInfo>> decode_tokens(std::string_view text) { return decode_many<TokenInfo>(text); }
+Decoded<IssuedToken> decode_issued_token(std::string_view text) { return decode_one<IssuedToken>(text); }
+
+std::string decode_message(std::string_view text) {
+  const auto value = parse(text);
+  if (!value || !value->is_object()) return {};
+  const auto* message = value->get_object().if_contains("message");
+  if (message == nullptr || !message->is_string()) return {};
+  return std::string(message->get_string());
+}
+
+std::string encode(const NewRequest& request) {
+  json::object object;
+  auto& caps = object["Caps"].emplace_object();
+  for (const auto& [key, value] : request.caps) caps[key] = value;
+  object["Priority"] = request.priority;
+  put_time(object, "ValidAfter", request.valid_after);
+  put_time(object, "Deadline", request.deadline);
+  put_duration(object, "Lease", request.lease);
+  put_duration(object, "ClaimWithin", request.claim_within);
+  return json::serialize(object);
+}
+
+std::string encode(const RequestUpdate& update) {
+  json::object object;
+  if (update.priority) object["Priority"] = *update.priority;
+  put_time(object, "ValidAfter", update.valid_after);
+  put_time(object, "Deadline", update.deadline);
+  return json::serialize(object);
+}
+
+std::string encode(const RequestFilter& filter) {
+  json::object inner;
+  if (!filter.states.empty()) inner["States"] = to_array(filter.states);
+  if (!filter.owners.empty()) inner["Owners"] = to_array(filter.owners);
+  json::object object;
+  object["Filter"] = std::move(inner);
+  return json::serialize(object);
+}
+
+std::string encode(const NewUser& user) {
+  json::object object;
+  object["Name"] = user.name;
+  object["Groups"] = to_array(user.groups);
+  if (!user.role.empty()) object["Role"] = user.role;
+  return json::serialize(object);
+}
+
+std::string encode(const Groups& groups) { return json::serialize(to_array(groups)); }
+
+std::string encode_set_state(std::string_view state, std::string_view reason, bool drain) {
+  json::object object;
+  object["WorkerState"] = state;
+  if (!reason.empty()) object["Reason"] = reason;
+  if (drain) object["Drain"] = true;
+  return json::serialize(object);
+}
+
+std::string encode_worker_token(std::string_view name) {
+  json::object object;
+  object["Role"] = "worker";
+  object["Name"] = name;
+  return json::serialize(object);
+}
+
+}  // namespace boruta::client

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/api_types.hpp"
+
+/// The API's JSON to values and back. Pure. Keys are those of the API; unknown ones are ignored, and a missing one
+/// leaves the field as it is by default, unless nothing could be done without it.
+namespace boruta::client {
+
+/// The error says which field is wrong, for people.
+template <class T>
+using Decoded = std::expected<T, std::string>;
+
+[[nodiscard]] Decoded<RequestId> decode_request_id(std::string_view json);
+[[nodiscard]] Decoded<RequestInfo> decode_request(std::string_view json);
+[[nodiscard]] Decoded<std::vector<RequestInfo>> decode_requests(std::string_view json);
+[[nodiscard]] Decoded<WorkerInfo> decode_worker(std::string_view json);
+[[nodiscard]] Decoded<std::vector<WorkerInfo>> decode_workers(std::string_view json);
+[[nodiscard]] Decoded<AccessInfo> decode_access(std::string_view json);
+[[nodiscard]] Decoded<Identity> decode_identity(std::string_view json);
+[[nodiscard]] Decoded<std::vector<Identity>> decode_identities(std::string_view json);
+[[nodiscard]] Decoded<VersionInfo> decode_version(std::string_view json);
+[[nodiscard]] Decoded<std::vector<TokenInfo>> decode_tokens(std::string_view json);
+[[nodiscard]] Decoded<IssuedToken> decode_issued_token(std::string_view json);
+
+/// The `message` of an error's body; empty when it has none.
+[[nodiscard]] std::string decode_message(std::string_view json);
+
+[[nodiscard]] std::string encode(const NewRequest& request);
+[[nodiscard]] std::string encode(const RequestUpdate& update);
+[[nodiscard]] std::string encode(const RequestFilter& filter);
+[[nodiscard]] std::string encode(const NewUser& user);
+[[nodiscard]] std::string encode(const Groups& groups);
+/// `state` is "IDLE" or "MAINTENANCE"; an empty reason is left out.
+[[nodiscard]] std::string encode_set_state(std::string_view state, std::string_view reason, bool drain);
+[[nodiscard]] std::string encode_worker_token(std::string_view name);
+
+}  // namespace boruta::client

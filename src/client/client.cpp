@@ -1,0 +1,250 @@
+#include "client/client.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "client/api_json.hpp"
+
+namespace boruta::client {
+namespace {
+
+constexpr std::string_view kUserAgent = "boruta/1.0.0";
+
+ApiError protocol_error(unsigned status, std::string message) {
+  return {.kind = ErrorKind::kProtocol, .status = status, .message = std::move(message)};
+}
+
+/// Turns an answer other than 2xx into what it means.
+ApiError to_error(const HttpResponse& response) {
+  if (response.status >= 300 && response.status < 400) {
+    return protocol_error(response.status, fmt::format("the server sends us on to {}: use that as its URL",
+                                                       response.location.empty() ? "nowhere" : response.location));
+  }
+  auto message = decode_message(response.body);
+  if (message.empty()) {
+    // Not ours: a proxy's page, or another server altogether.
+    const bool error = response.status == 401 || response.status == 403 || response.status == 429 ||
+                       response.status == 502 || response.status == 503 || response.status == 504;
+    if (!error) return protocol_error(response.status, fmt::format("the answer is a bare HTTP {}", response.status));
+    message = fmt::format("HTTP {}", response.status);
+  }
+  return {.kind = ErrorKind::kRefused, .status = response.status, .message = std::move(message)};
+}
+
+template <class T>
+Answer<Reply<T>> read(Answer<std::string> body, Decoded<T> (*decode)(std::string_view)) {
+  if (!body) return std::unexpected(std::move(body.error()));
+  auto value = decode(*body);
+  if (!value) return std::unexpected(protocol_error(200, std::move(value.error())));
+  return Reply<T>{.value = std::move(*value), .json = std::move(*body)};
+}
+
+}  // namespace
+
+std::string make_idempotency_key() {
+  std::array<unsigned char, 16> bytes{};
+  BORUTA_ASSERT(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  std::string text;
+  for (const auto byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+Answer<std::unique_ptr<Client>> Client::make(const asio::any_io_executor& executor, ClientOptions options) {
+  std::shared_ptr<TlsTrust> trust;
+  if (options.url.tls) {
+    auto made = make_tls_trust(options.ca_file);
+    if (!made) return std::unexpected(std::move(made.error()));
+    trust = std::move(*made);
+  }
+  return std::unique_ptr<Client>(new Client(executor, std::move(options), std::move(trust)));
+}
+
+Client::Client(const asio::any_io_executor& executor, ClientOptions options, std::shared_ptr<TlsTrust> trust)
+    : options_(std::move(options)), connection_(executor, options_.url, std::move(trust), options_.connect_limit) {}
+
+HttpRequest Client::to_http(const Call& call) const {
+  HttpRequest request;
+  request.method = call.method;
+  request.target = fmt::format("{}/api/v1/{}", options_.url.prefix, call.path);
+  request.body = call.body;
+  request.headers.emplace_back("User-Agent", kUserAgent);
+  if (!options_.token.empty()) {
+    request.headers.emplace_back("Authorization", fmt::format("Bearer {}", options_.token.reveal()));
+  }
+  if (!call.idempotency_key.empty()) request.headers.emplace_back("Idempotency-Key", call.idempotency_key);
+  return request;
+}
+
+Task<Answer<std::string>> Client::send(Call call) {
+  const unsigned attempts = call.repeatable ? options_.attempts : 1;
+  auto delay = options_.retry_delay;
+  ApiError last{.kind = ErrorKind::kUnreachable, .status = 0, .message = "the call was given up"};
+  for (unsigned attempt = 1; attempt <= attempts && !aborted_; ++attempt) {
+    auto request = to_http(call);
+    auto response = co_await connection_.exchange(std::move(request), options_.answer_limit + call.extra_wait);
+    if (response && response->status >= 200 && response->status < 300) co_return std::move(response->body);
+    last = response ? to_error(*response) : response.error();
+    if (last.kind != ErrorKind::kUnreachable || attempt == attempts || aborted_) break;
+    asio::steady_timer timer(co_await asio::this_coro::executor, delay);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    delay *= 2;
+  }
+  co_return std::unexpected(std::move(last));
+}
+
+Task<Answer<std::string>> Client::get(std::string path) {
+  Call call;
+  call.method = "GET";
+  call.path = std::move(path);
+  call.repeatable = true;
+  co_return co_await send(std::move(call));
+}
+
+Task<Answer<void>> Client::change(std::string method, std::string path, std::string body) {
+  Call call;
+  call.method = std::move(method);
+  call.path = std::move(path);
+  call.body = std::move(body);
+  auto answer = co_await send(std::move(call));
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  co_return Answer<void>{};
+}
+
+Task<Answer<Reply<VersionInfo>>> Client::version() {
+  auto body = co_await get("version");
+  co_return read(std::move(body), &decode_version);
+}
+
+Task<Answer<Reply<Identity>>> Client::whoami() {
+  auto body = co_await get("whoami");
+  co_return read(std::move(body), &decode_identity);
+}
+
+Task<Answer<Reply<RequestId>>> Client::create_request(NewRequest request, std::string idempotency_key) {
+  Call call;
+  call.method = "POST";
+  call.path = "reqs/";
+  call.body = encode(request);
+  call.idempotency_key = std::move(idempotency_key);
+  call.repeatable = true;
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_request_id);
+}
+
+Task<Answer<Reply<RequestInfo>>> Client::get_request(RequestId id) {
+  auto body = co_await get(fmt::format("reqs/{}", id.value));
+  co_return read(std::move(body), &decode_request);
+}
+
+Task<Answer<Reply<std::vector<RequestInfo>>>> Client::list_requests(RequestFilter filter) {
+  Call call;
+  call.method = "POST";
+  call.path = "reqs/list";
+  call.body = encode(filter);
+  call.repeatable = true;
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_requests);
+}
+
+Task<Answer<void>> Client::update_request(RequestId id, RequestUpdate update) {
+  co_return co_await change("POST", fmt::format("reqs/{}", id.value), encode(update));
+}
+
+Task<Answer<void>> Client::close_request(RequestId id) {
+  co_return co_await change("POST", fmt::format("reqs/{}/close", id.value), {});
+}
+
+Task<Answer<void>> Client::prolong(RequestId id) {
+  co_return co_await change("POST", fmt::format("reqs/{}/prolong", id.value), {});
+}
+
+Task<Answer<Reply<AccessInfo>>> Client::acquire_worker(RequestId id, std::chrono::seconds wait) {
+  Call call;
+  call.method = "POST";
+  call.path = fmt::format("reqs/{}/acquire_worker?wait={}s", id.value, wait.count());
+  call.extra_wait = wait;
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_access);
+}
+
+Task<Answer<Reply<std::vector<WorkerInfo>>>> Client::list_workers() {
+  auto body = co_await get("workers/");
+  co_return read(std::move(body), &decode_workers);
+}
+
+Task<Answer<Reply<WorkerInfo>>> Client::get_worker(std::string uuid) {
+  auto body = co_await get(fmt::format("workers/{}", encode_segment(uuid)));
+  co_return read(std::move(body), &decode_worker);
+}
+
+Task<Answer<void>> Client::set_state(std::string uuid, std::string state, std::string reason, bool drain) {
+  co_return co_await change("POST", fmt::format("workers/{}/setstate", encode_segment(uuid)),
+                            encode_set_state(state, reason, drain));
+}
+
+Task<Answer<void>> Client::set_worker_groups(std::string uuid, Groups groups) {
+  co_return co_await change("POST", fmt::format("workers/{}/setgroups", encode_segment(uuid)), encode(groups));
+}
+
+Task<Answer<void>> Client::deregister(std::string uuid) {
+  co_return co_await change("POST", fmt::format("workers/{}/deregister", encode_segment(uuid)), {});
+}
+
+Task<Answer<Reply<std::vector<Identity>>>> Client::list_users() {
+  auto body = co_await get("users/");
+  co_return read(std::move(body), &decode_identities);
+}
+
+Task<Answer<Reply<IssuedToken>>> Client::add_user(NewUser user, std::string idempotency_key) {
+  Call call;
+  call.method = "POST";
+  call.path = "users/";
+  call.body = encode(user);
+  call.idempotency_key = std::move(idempotency_key);
+  call.repeatable = true;
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_issued_token);
+}
+
+Task<Answer<void>> Client::set_user_groups(std::string name, Groups groups) {
+  co_return co_await change("POST", fmt::format("users/{}/groups", encode_segment(name)), encode(groups));
+}
+
+Task<Answer<void>> Client::delete_user(std::string name) {
+  co_return co_await change("DELETE", fmt::format("users/{}", encode_segment(name)), {});
+}
+
+Task<Answer<Reply<std::vector<TokenInfo>>>> Client::list_tokens() {
+  auto body = co_await get("tokens/");
+  co_return read(std::move(body), &decode_tokens);
+}
+
+Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name, std::string idempotency_key) {
+  Call call;
+  call.method = "POST";
+  call.path = "tokens/";
+  call.body = encode_worker_token(name);
+  call.idempotency_key = std::move(idempotency_key);
+  call.repeatable = true;
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_issued_token);
+}
+
+Task<Answer<void>> Client::revoke_token(std::uint64_t id) {
+  co_return co_await change("DELETE", fmt::format("tokens/{}", id), {});
+}
+
+void Client::abort() {
+  aborted_ = true;
+  connection_.abort();
+}
+
+}  // namespace boruta::client

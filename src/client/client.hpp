@@ -1,0 +1,103 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "client/api_error.hpp"
+#include "client/api_types.hpp"
+#include "client/connection.hpp"
+#include "client/server_url.hpp"
+#include "runtime/task.hpp"
+
+namespace boruta::client {
+
+struct ClientOptions {
+  ServerUrl url;
+  /// Empty: none is sent.
+  Secret token;
+  /// PEM file of the certificates to trust instead of the system's; for https only.
+  std::string ca_file;
+  std::chrono::nanoseconds connect_limit = std::chrono::seconds(10);
+  std::chrono::nanoseconds answer_limit = std::chrono::seconds(60);
+  /// How often a call that may be repeated is made in all, while there is no answer.
+  unsigned attempts = 3;
+  /// Before the second attempt; doubles with each.
+  std::chrono::nanoseconds retry_delay = std::chrono::milliseconds(300);
+};
+
+/// Random text for the Idempotency-Key of one creation; the same one goes with each attempt at it.
+[[nodiscard]] std::string make_idempotency_key();
+
+/// The HTTP API as functions, over one connection that is kept alive; one call at a time (use a client each for calls
+/// that overlap). Reads and creations are repeated while there is no answer; other changes are sent once, since a lost
+/// answer tells nothing, and their callers know best what to do.
+/// kRefused: the server said no, in its words.
+/// Thread: the executor it was made with.
+class Client {
+ public:
+  /// kTls: `ca_file` is no good.
+  [[nodiscard]] static Answer<std::unique_ptr<Client>> make(const asio::any_io_executor& executor,
+                                                            ClientOptions options);
+
+  Task<Answer<Reply<VersionInfo>>> version();
+  Task<Answer<Reply<Identity>>> whoami();
+
+  Task<Answer<Reply<RequestId>>> create_request(NewRequest request, std::string idempotency_key);
+  Task<Answer<Reply<RequestInfo>>> get_request(RequestId id);
+  /// All that match, in the order of their ids, up to the longest page (65,535).
+  Task<Answer<Reply<std::vector<RequestInfo>>>> list_requests(RequestFilter filter);
+  Task<Answer<void>> update_request(RequestId id, RequestUpdate update);
+  Task<Answer<void>> close_request(RequestId id);
+  Task<Answer<void>> prolong(RequestId id);
+  /// Awaits access for at most `wait` on the server's side; kRefused with status 400 when there is none by then.
+  Task<Answer<Reply<AccessInfo>>> acquire_worker(RequestId id, std::chrono::seconds wait);
+
+  Task<Answer<Reply<std::vector<WorkerInfo>>>> list_workers();
+  Task<Answer<Reply<WorkerInfo>>> get_worker(std::string uuid);
+  /// `state` is "IDLE" or "MAINTENANCE". Returns when the server has taken it up, not when it is done.
+  Task<Answer<void>> set_state(std::string uuid, std::string state, std::string reason, bool drain);
+  Task<Answer<void>> set_worker_groups(std::string uuid, Groups groups);
+  Task<Answer<void>> deregister(std::string uuid);
+
+  Task<Answer<Reply<std::vector<Identity>>>> list_users();
+  Task<Answer<Reply<IssuedToken>>> add_user(NewUser user, std::string idempotency_key);
+  Task<Answer<void>> set_user_groups(std::string name, Groups groups);
+  Task<Answer<void>> delete_user(std::string name);
+
+  Task<Answer<Reply<std::vector<TokenInfo>>>> list_tokens();
+  Task<Answer<Reply<IssuedToken>>> add_worker_token(std::string name, std::string idempotency_key);
+  Task<Answer<void>> revoke_token(std::uint64_t id);
+
+  /// Ends the call under way, which then returns kUnreachable; later calls too, at once.
+  void abort();
+
+ private:
+  struct Call {
+    std::string method;
+    /// After /api/v1/.
+    std::string path;
+    std::string body;
+    std::string idempotency_key;
+    bool repeatable = false;
+    std::chrono::nanoseconds extra_wait{};
+  };
+
+  Client(const asio::any_io_executor& executor, ClientOptions options, std::shared_ptr<TlsTrust> trust);
+
+  /// The body of a 2xx answer.
+  Task<Answer<std::string>> send(Call call);
+  Task<Answer<std::string>> get(std::string path);
+  Task<Answer<void>> change(std::string method, std::string path, std::string body);
+  [[nodiscard]] HttpRequest to_http(const Call& call) const;
+
+  ClientOptions options_;
+  Connection connection_;
+  bool aborted_ = false;
+};
+
+}  // namespace boruta::client
