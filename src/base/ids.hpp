@@ -38,6 +38,12 @@ class WorkerUuid {
   /// Nothing unless `text` is 8-4-4-4-12 lower-case hexadecimal digits.
   [[nodiscard]] static std::optional<WorkerUuid> parse(std::string_view text);
 
+  [[nodiscard]] static constexpr WorkerUuid from_bytes(const std::array<std::uint8_t, 16>& bytes) {
+    WorkerUuid uuid;
+    uuid.bytes_ = bytes;
+    return uuid;
+  }
+
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
 
