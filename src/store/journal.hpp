@@ -48,7 +48,9 @@ struct EventBatch {
   [[nodiscard]] bool empty() const { return events.empty(); }
 };
 
-/// Appends `later` to `batch`, so that both become one transaction. Of a row that both hold, the later one stays.
+/// Appends `later` to `batch`, so that both become one transaction. A list may then hold a row more than once, and the
+/// last one counts; what one puts and the other deletes is only in the list of the later. Takes as long as `later` is
+/// long (but for keys and deletions), so that any number of batches can be gathered.
 /// REQUIRES: later.first_seq == batch.last_seq() + 1, or batch is empty.
 void merge(EventBatch& batch, EventBatch&& later);
 
@@ -76,7 +78,7 @@ class Journal {
   /// What is durable. Once, before the first append.
   virtual std::expected<Loaded, StoreError> load() = 0;
 
-  /// Appends `batch` in one transaction. On success it survives power loss.
+  /// Appends `batch` in one transaction. On success it survives power loss. Deletes first, then puts in order.
   /// REQUIRES: batch.first_seq == last_seq() + 1.
   virtual std::expected<void, StoreError> append(const EventBatch& batch) = 0;
 

@@ -1,0 +1,48 @@
+#include "store/journal.hpp"
+
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "base/assert.hpp"
+
+namespace boruta::store {
+namespace {
+
+template <class Value>
+void move_to_end(std::vector<Value>& values, std::vector<Value>&& later) {
+  values.insert(values.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+}
+
+const WorkerUuid& key_of(const WorkerUuid& uuid) { return uuid; }
+const WorkerUuid& key_of(const farm::Worker& worker) { return worker.uuid; }
+const WorkerUuid& key_of(const StoredKey& key) { return key.worker; }
+
+/// Takes out of `rows` what `later` replaces or deletes.
+template <class Row, class Later>
+void drop_superseded(std::vector<Row>& rows, const std::vector<Later>& later) {
+  for (const auto& newer : later) {
+    std::erase_if(rows, [&newer](const Row& row) { return key_of(row) == key_of(newer); });
+  }
+}
+
+}  // namespace
+
+void merge(EventBatch& batch, EventBatch&& later) {
+  if (batch.empty()) batch.first_seq = later.first_seq;
+  BORUTA_ASSERT(batch.empty() || later.first_seq.value == batch.last_seq().value + 1);
+  drop_superseded(batch.workers, later.deleted_workers);
+  drop_superseded(batch.deleted_workers, later.workers);
+  drop_superseded(batch.put_keys, later.deleted_keys);
+  drop_superseded(batch.deleted_keys, later.put_keys);
+  move_to_end(batch.events, std::move(later.events));
+  move_to_end(batch.users, std::move(later.users));
+  move_to_end(batch.tokens, std::move(later.tokens));
+  move_to_end(batch.requests, std::move(later.requests));
+  move_to_end(batch.workers, std::move(later.workers));
+  move_to_end(batch.deleted_workers, std::move(later.deleted_workers));
+  move_to_end(batch.put_keys, std::move(later.put_keys));
+  move_to_end(batch.deleted_keys, std::move(later.deleted_keys));
+}
+
+}  // namespace boruta::store

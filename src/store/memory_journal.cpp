@@ -1,0 +1,84 @@
+#include "store/memory_journal.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace boruta::store {
+namespace {
+
+auto key_of(const farm::User& user) { return user.id; }
+auto key_of(const farm::Token& token) { return token.id; }
+auto key_of(const farm::Request& request) { return request.id; }
+auto key_of(const farm::Worker& worker) { return worker.uuid; }
+auto key_of(const StoredKey& key) { return key.worker; }
+
+template <class Key, class Row>
+void put(std::map<Key, Row>& table, const std::vector<Row>& rows) {
+  for (const auto& row : rows) table.insert_or_assign(key_of(row), row);
+}
+
+template <class Key, class Row>
+std::vector<Row> rows_of(const std::map<Key, Row>& table) {
+  std::vector<Row> rows;
+  rows.reserve(table.size());
+  for (const auto& [key, row] : table) rows.push_back(row);
+  return rows;
+}
+
+bool matches(const farm::Event& event, const EventQuery& query) {
+  return (!query.request || farm::request_of(event.body) == query.request) &&
+         (!query.worker || farm::worker_of(event.body) == query.worker);
+}
+
+}  // namespace
+
+MemoryJournal::MemoryJournal(Loaded start, farm::Events history)
+    : events_(std::move(history)), last_seq_(start.rows.last_event), last_event_at_(start.last_event_at) {
+  BORUTA_ASSERT(events_.empty() || events_.back().seq == last_seq_);
+  put(users_, start.rows.users);
+  put(tokens_, start.rows.tokens);
+  put(requests_, start.rows.requests);
+  put(workers_, start.rows.workers);
+  put(keys_, start.keys);
+}
+
+std::expected<Loaded, StoreError> MemoryJournal::load() {
+  return Loaded{.rows = {.users = rows_of(users_),
+                         .tokens = rows_of(tokens_),
+                         .requests = rows_of(requests_),
+                         .workers = rows_of(workers_),
+                         .last_event = last_seq_},
+                .keys = rows_of(keys_),
+                .last_event_at = last_event_at_};
+}
+
+std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
+  BORUTA_ASSERT(batch.first_seq.value == last_seq_.value + 1);
+  for (const auto& event : batch.events) {
+    ++last_seq_.value;
+    BORUTA_ASSERT(event.seq == last_seq_);
+    last_event_at_ = event.at;
+    events_.push_back(event);
+  }
+  for (const auto& worker : batch.deleted_workers) workers_.erase(worker);
+  for (const auto& worker : batch.deleted_keys) keys_.erase(worker);
+  put(users_, batch.users);
+  put(tokens_, batch.tokens);
+  put(requests_, batch.requests);
+  put(workers_, batch.workers);
+  put(keys_, batch.put_keys);
+  return {};
+}
+
+std::expected<farm::Events, StoreError> MemoryJournal::read(const EventQuery& query) {
+  farm::Events found;
+  auto event = std::ranges::upper_bound(events_, query.after, {}, &farm::Event::seq);
+  for (; event != events_.end() && found.size() < query.limit; ++event) {
+    if (matches(*event, query)) found.push_back(*event);
+  }
+  return found;
+}
+
+}  // namespace boruta::store

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "store/journal.hpp"
+
+namespace boruta::store {
+
+/// Keeps everything in memory, for tests and trials. To restart a server on it, hand it to the next one: `load` gives
+/// what was appended so far.
+class MemoryJournal final : public Journal {
+ public:
+  MemoryJournal() = default;
+  /// Begins with `start`, as if `history` had led there.
+  explicit MemoryJournal(Loaded start, farm::Events history = {});
+
+  std::expected<Loaded, StoreError> load() override;
+  std::expected<void, StoreError> append(const EventBatch& batch) override;
+  std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
+  [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
+
+ private:
+  farm::Events events_;
+  std::map<UserId, farm::User> users_;
+  std::map<TokenId, farm::Token> tokens_;
+  std::map<RequestId, farm::Request> requests_;
+  std::map<WorkerUuid, farm::Worker> workers_;
+  std::map<WorkerUuid, StoredKey> keys_;
+  EventSeq last_seq_;
+  std::optional<Instant> last_event_at_;
+};
+
+}  // namespace boruta::store

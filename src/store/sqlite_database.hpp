@@ -1,0 +1,87 @@
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "store/journal.hpp"
+
+namespace boruta::store {
+
+/// A prepared statement, kept as long as its database. Values are bound from 1 and read from 0 on, as SQLite counts.
+/// A value that cannot be bound (out of memory) makes the next `step` fail.
+class Statement {
+ public:
+  Statement() = default;
+  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+
+  void bind_null(int index);
+  void bind(int index, std::int64_t value);
+  /// `text` must live until `reset`.
+  void bind_text(int index, std::string_view text);
+  /// Takes a copy.
+  void bind_text_copy(int index, std::string_view text);
+  /// `bytes` must live until `reset`.
+  void bind_blob(int index, std::span<const std::uint8_t> bytes);
+
+  /// SQLITE_ROW, SQLITE_DONE or an error.
+  [[nodiscard]] int step();
+  /// Must follow the last `step` before values are bound anew.
+  void reset();
+  /// Steps once and resets. Whether it ended without an error; rows are not looked at.
+  [[nodiscard]] bool run();
+
+  [[nodiscard]] bool is_null(int column) const;
+  [[nodiscard]] std::int64_t integer(int column) const;
+  /// Lives until the next `step` or `reset`.
+  [[nodiscard]] std::string_view text(int column) const;
+  [[nodiscard]] std::span<const std::uint8_t> blob(int column) const;
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  int bind_result_ = SQLITE_OK;
+};
+
+/// One connection to one file.
+class Database {
+ public:
+  /// Opens the file without looking into it. kBusy: that cannot be done now.
+  static std::expected<Database, StoreError> open(const std::filesystem::path& file);
+
+  [[nodiscard]] std::expected<void, StoreError> execute(std::string_view doing, const std::string& sql);
+  [[nodiscard]] std::expected<std::int64_t, StoreError> number(std::string_view sql);
+  [[nodiscard]] std::expected<Statement, StoreError> prepare(std::string_view sql);
+
+  /// What went wrong in the last call, for one that changed nothing: `doing` says what it was.
+  [[nodiscard]] StoreError failure(std::string_view doing) const;
+  /// For data that cannot be understood; `what` names it.
+  [[nodiscard]] StoreError corrupt(std::string_view what) const;
+
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
+  /// SQLITE_FULL, SQLITE_IOERR, …: of the last call.
+  [[nodiscard]] int last_primary_code() const;
+  [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }
+  [[nodiscard]] std::int64_t last_row() const { return sqlite3_last_insert_rowid(connection_.get()); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+  };
+
+  explicit Database(std::filesystem::path file) : file_(std::move(file)) {}
+
+  std::filesystem::path file_;
+  std::unique_ptr<sqlite3, Close> connection_;
+};
+
+}  // namespace boruta::store

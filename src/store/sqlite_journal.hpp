@@ -1,0 +1,31 @@
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <memory>
+
+#include "store/journal.hpp"
+
+namespace boruta::store {
+
+/// Opens the journal in `directory`, and makes both if they are not there: the directory 0700, `boruta.db` in it 0600.
+/// It is this process's alone until the journal is destroyed; a lock on `directory/lock` keeps other servers out.
+///
+/// kFenced: another process uses it; the message says which. kCorrupt: what is there is damaged, too new or not ours.
+/// kBusy: the directory or a file cannot be made, read or written.
+///
+/// Damage is found when what is damaged is read: at opening, loading or later. There is no check of the whole file at
+/// start, since SQLite's log survives crashes and such a check would take longer than loading.
+///
+/// A deleted key is overwritten in the database at once, but SQLite's log (`boruta.db-wal`) may still show the page as
+/// it was until it has been emptied: after some 1,000 further pages, or when the journal is destroyed. What the file
+/// system or the disk keeps of freed blocks is beyond reach.
+///
+/// `append` answers kBusy only when the transaction was taken back, and kUnknown when a failure came so late that the
+/// log may hold all of it, as when the disk fails to sync.
+///
+/// A request's job, once stored, stays: a request that comes without one later does not take it away.
+[[nodiscard]] std::expected<std::unique_ptr<Journal>, StoreError> make_sqlite_journal(
+    const std::filesystem::path& directory);
+
+}  // namespace boruta::store
