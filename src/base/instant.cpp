@@ -14,25 +14,50 @@ namespace chr = std::chrono;
 constexpr int kFirstYear = 1678;
 constexpr int kLastYear = 2261;
 
-std::string format_parts(Instant at, std::int16_t offset_minutes, bool with_fraction) {
+void append_digits(std::string& out, std::int64_t number, std::size_t digits) {
+  std::array<char, 9> text{};
+  for (auto place = digits; place > 0; --place) {
+    text.at(place - 1) = static_cast<char>('0' + number % 10);
+    number /= 10;
+  }
+  out.append(text.data(), digits);
+}
+
+void append_parts(std::string& out, Instant at, std::int16_t offset_minutes, bool with_fraction) {
   const auto local = at + chr::minutes(offset_minutes);
   const auto day = chr::floor<chr::days>(local);
   const chr::year_month_day date(day);
   const chr::hh_mm_ss time(local - day);
-  auto text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                          static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
-                          time.minutes().count(), time.seconds().count());
-  const auto nanoseconds = time.subseconds().count();
-  if (with_fraction && nanoseconds != 0) {
-    text += fmt::format(".{:09}", nanoseconds);
-    text.erase(text.find_last_not_of('0') + 1);
+  append_digits(out, static_cast<int>(date.year()), 4);
+  out.push_back('-');
+  append_digits(out, static_cast<unsigned>(date.month()), 2);
+  out.push_back('-');
+  append_digits(out, static_cast<unsigned>(date.day()), 2);
+  out.push_back('T');
+  append_digits(out, time.hours().count(), 2);
+  out.push_back(':');
+  append_digits(out, time.minutes().count(), 2);
+  out.push_back(':');
+  append_digits(out, time.seconds().count(), 2);
+  if (const auto nanoseconds = time.subseconds().count(); with_fraction && nanoseconds != 0) {
+    out.push_back('.');
+    append_digits(out, nanoseconds, 9);
+    out.erase(out.find_last_not_of('0') + 1);
   }
   if (offset_minutes == 0) {
-    text.push_back('Z');
-  } else {
-    const int magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
-    text += fmt::format("{}{:02}:{:02}", offset_minutes < 0 ? '-' : '+', magnitude / 60, magnitude % 60);
+    out.push_back('Z');
+    return;
   }
+  const int magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
+  out.push_back(offset_minutes < 0 ? '-' : '+');
+  append_digits(out, magnitude / 60, 2);
+  out.push_back(':');
+  append_digits(out, magnitude % 60, 2);
+}
+
+std::string format_parts(Instant at, std::int16_t offset_minutes, bool with_fraction) {
+  std::string text;
+  append_parts(text, at, offset_minutes, with_fraction);
   return text;
 }
 
@@ -135,6 +160,8 @@ const Unit* find_unit(std::string_view text) {
 std::string format_rfc3339(WallTime time) { return format_parts(time.at, time.offset_minutes, true); }
 
 std::string format_rfc3339(Instant time) { return format_parts(time, 0, true); }
+
+void append_rfc3339(std::string& out, WallTime time) { append_parts(out, time.at, time.offset_minutes, true); }
 
 std::string format_rfc3339_seconds(Instant time) { return format_parts(time, 0, false); }
 

@@ -35,6 +35,8 @@ struct WallTime {
 /// RFC 3339 as Go writes it: fraction without trailing zeros, `Z` for offset 0.
 [[nodiscard]] std::string format_rfc3339(WallTime time);
 [[nodiscard]] std::string format_rfc3339(Instant time);
+/// The same, at the end of `out`: for long lists.
+void append_rfc3339(std::string& out, WallTime time);
 /// RFC 3339 in whole seconds, in UTC.
 [[nodiscard]] std::string format_rfc3339_seconds(Instant time);
 
