@@ -10,6 +10,5 @@ namespace boruta {
 }  // namespace boruta
 
 /// Always compiled in: a broken invariant stops the process, and a restart replays what was committed.
-#define BORUTA_ASSERT(expression)       \
-  (static_cast<bool>(expression) ? void() \
-                                 : ::boruta::assertion_failed(#expression, std::source_location::current()))
+#define BORUTA_ASSERT(expression) \
+  (static_cast<bool>(expression) ? void() : ::boruta::assertion_failed(#expression, std::source_location::current()))

@@ -8,10 +8,10 @@ namespace boruta {
 
 /// Why the domain says no. What each becomes on the wire stands in refusal.cpp and nowhere else.
 enum class RefusalCode : std::uint8_t {
-  kInvalid,             ///< input that is wrong: `detail` names field, value and limit
-  kNoBody,              ///< a body was required
-  kUnauthenticated,     ///< no token, or one that is unknown, expired or revoked
-  kForbidden,           ///< a known actor who may not do this
+  kInvalid,          ///< input that is wrong: `detail` names field, value and limit
+  kNoBody,           ///< a body was required
+  kUnauthenticated,  ///< no token, or one that is unknown, expired or revoked
+  kForbidden,        ///< a known actor who may not do this
   kRequestNotFound,
   kWorkerNotFound,
   kUserNotFound,

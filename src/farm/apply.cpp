@@ -28,7 +28,8 @@ class Applier {
 
   void operator()(const UserCreated& event) {
     farm_.users_by_name_.emplace(event.name, event.id);
-    farm_.users_.emplace(event.id, User{.id = event.id, .name = event.name, .role = event.role, .groups = event.groups});
+    farm_.users_.emplace(event.id,
+                         User{.id = event.id, .name = event.name, .role = event.role, .groups = event.groups});
     touched_.users.push_back(event.id);
   }
 
@@ -114,7 +115,6 @@ class Applier {
     change(event.id, [&](Request& request) {
       request.state = RequestState::kInProgress;
       request.changed = event_.at;
-      request.was_servable = true;
       request.job = Job{.worker = event.worker,
                         .started = event_.at,
                         .timeout = event.timeout,

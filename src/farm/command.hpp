@@ -151,11 +151,10 @@ struct RevokeToken {
   TokenId id;
 };
 
-using CommandBody =
-    std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker, SetWorkerState,
-                 SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent, SetFail, NoteWorker, FinishPrepare,
-                 FinishGrant, FinishEndJob, FinishMaintenance, MoveTunnel, CreateUser, SetUserGroups, DeleteUser,
-                 CreateToken, RevokeToken>;
+using CommandBody = std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker,
+                                 SetWorkerState, SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent,
+                                 SetFail, NoteWorker, FinishPrepare, FinishGrant, FinishEndJob, FinishMaintenance,
+                                 MoveTunnel, CreateUser, SetUserGroups, DeleteUser, CreateToken, RevokeToken>;
 
 struct Command {
   Actor actor;

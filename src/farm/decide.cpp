@@ -14,8 +14,8 @@ Verdict check_admin(const Actor& actor) {
 
 Verdict check_reason(const std::string& reason) {
   if (reason.size() <= limits::kReasonBytes) return {};
-  return refuse(RefusalCode::kInvalid, fmt::format("Reason has {} bytes, at most {} are allowed", reason.size(),
-                                                   limits::kReasonBytes));
+  return refuse(RefusalCode::kInvalid,
+                fmt::format("Reason has {} bytes, at most {} are allowed", reason.size(), limits::kReasonBytes));
 }
 
 Verdict check_owner(const Farm& farm, const Actor& actor, RequestId id) {
@@ -25,9 +25,8 @@ Verdict check_owner(const Farm& farm, const Actor& actor, RequestId id) {
                    (actor.kind == Actor::Kind::kUser && actor.user == request->owner);
   if (may) return {};
   const auto* owner = farm.find_user(request->owner);
-  return refuse(RefusalCode::kForbidden,
-                fmt::format("request {} belongs to {}, only its owner and admins may do this", id.value,
-                            owner == nullptr ? "another user" : owner->name));
+  return refuse(RefusalCode::kForbidden, fmt::format("request {} belongs to {}, only its owner and admins may do this",
+                                                     id.value, owner == nullptr ? "another user" : owner->name));
 }
 
 std::expected<Events, Refusal> decide(const Farm& farm, const Command& command, Now now) {

@@ -168,8 +168,8 @@ Verdict decide_on(Emitter& out, const FinishPrepare& command) {
     out.fail(*worker, fmt::format("Prepare failed: {}", command.error));
     return {};
   }
-  out.add(WorkerPrepared{
-      .uuid = command.uuid, .username = command.username, .key_fingerprint = command.key_fingerprint});
+  out.add(
+      WorkerPrepared{.uuid = command.uuid, .username = command.username, .key_fingerprint = command.key_fingerprint});
   out.change_state(*worker, WorkerState::kIdle, {});
   return {};
 }

@@ -29,7 +29,8 @@ void lose_agent(Emitter& out, const Worker& worker) {
       out.fail(worker, "agent lost");
       return;
     case WorkerState::kBusy:
-      out.put_in_maintenance_untold(worker, worker.reason.empty() ? "agent not told" : worker.reason + " (agent not told)");
+      out.put_in_maintenance_untold(worker,
+                                    worker.reason.empty() ? "agent not told" : worker.reason + " (agent not told)");
       return;
     case WorkerState::kRunning:
       out.add(JobPaused{.id = *worker.job, .since = out.now().lease});
@@ -47,7 +48,8 @@ void end_patience(Emitter& out, const Worker& worker) {
       out.fail(worker, fmt::format("Prepare was not answered within {}", seconds(out.policy().respond_within)));
       return;
     case WorkerState::kBusy:
-      out.fail(worker, fmt::format("PutInMaintenance was not answered within {}", seconds(out.policy().respond_within)));
+      out.fail(worker,
+               fmt::format("PutInMaintenance was not answered within {}", seconds(out.policy().respond_within)));
       return;
     case WorkerState::kRunning:
       out.fail(worker, fmt::format("Grant was not answered within {}", seconds(out.policy().grant_within)));

@@ -67,15 +67,15 @@ Verdict decide_on(Emitter& out, const CreateRequest& command) {
   const auto deadline = in_utc(command.deadline.value_or(WallTime{.at = add_calendar_month(now.wall)}));
   if (auto verdict = check_new(out, command, valid_after.at, deadline.at); !verdict) return verdict;
   const auto& policy = out.policy();
-  out.add(RequestCreated{.id = out.farm().requests().next_id(),
-                         .owner = out.actor().user,
-                         .caps = command.caps,
-                         .priority = Priority{static_cast<std::uint8_t>(command.priority)},
-                         .valid_after = valid_after,
-                         .deadline = deadline,
-                         .lease = command.lease.value_or(policy.lease),
-                         .claim_within = command.claim_within.value_or(
-                             policy.access_control ? policy.claim_within : Duration::zero())});
+  out.add(RequestCreated{
+      .id = out.farm().requests().next_id(),
+      .owner = out.actor().user,
+      .caps = command.caps,
+      .priority = Priority{static_cast<std::uint8_t>(command.priority)},
+      .valid_after = valid_after,
+      .deadline = deadline,
+      .lease = command.lease.value_or(policy.lease),
+      .claim_within = command.claim_within.value_or(policy.access_control ? policy.claim_within : Duration::zero())});
   return {};
 }
 

@@ -15,9 +15,8 @@ Verdict check_name(std::string_view field, const std::string& name, std::size_t 
     return std::isalnum(character) != 0 || character == '.' || character == '_' || character == '-' || character == '@';
   };
   if (name.empty() || name.size() > limit || !std::ranges::all_of(name, fits)) {
-    return refuse(RefusalCode::kInvalid,
-                  fmt::format("{} is \"{}\": 1 to {} letters, digits and . _ - @ are allowed", field,
-                              std::string_view(name).substr(0, limit), limit));
+    return refuse(RefusalCode::kInvalid, fmt::format("{} is \"{}\": 1 to {} letters, digits and . _ - @ are allowed",
+                                                     field, std::string_view(name).substr(0, limit), limit));
   }
   return {};
 }

@@ -60,8 +60,8 @@ Verdict decide_maintenance(Emitter& out, const Worker& worker, const SetWorkerSt
 Verdict decide_on(Emitter& out, const StartServer&) {
   const auto now = out.now();
   const auto& policy = out.policy();
-  out.add(ServerStarted{
-      .lease_now = now.lease, .respond_within = policy.respond_within, .lost_after = policy.lost_after});
+  out.add(
+      ServerStarted{.lease_now = now.lease, .respond_within = policy.respond_within, .lost_after = policy.lost_after});
   for (const auto& [uuid, worker] : out.farm().workers()) {
     if (worker.state != WorkerState::kRunning) continue;
     const auto& job = *out.farm().find_request(*worker.job)->job;

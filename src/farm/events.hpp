@@ -286,13 +286,12 @@ struct WorkerDeregistered {
 };
 
 /// New kinds go to the end: their place is their name in no store, but the codec's table follows this order.
-using EventBody =
-    std::variant<ServerStarted, UserCreated, UserGroupsSet, UserDeleted, TokenCreated, TokenBound, TokenRevoked,
-                 RequestCreated, RequestUpdated, RequestsServable, RequestEnded, JobStarted, JobAcquired, JobProlonged,
-                 JobGranted, JobPaused, JobResumed, JobTunnelMoved, WorkerRegistered, WorkerChanged,
-                 WorkerChangePending, WorkerConnected, WorkerDisconnected, WorkerLost, WorkerStateChanged,
-                 WorkerPrepared, WorkerCleaned, WorkerTold, WorkerNoted, WorkerDrainSet, WorkerGroupsSet,
-                 WorkerDeregistered>;
+using EventBody = std::variant<ServerStarted, UserCreated, UserGroupsSet, UserDeleted, TokenCreated, TokenBound,
+                               TokenRevoked, RequestCreated, RequestUpdated, RequestsServable, RequestEnded, JobStarted,
+                               JobAcquired, JobProlonged, JobGranted, JobPaused, JobResumed, JobTunnelMoved,
+                               WorkerRegistered, WorkerChanged, WorkerChangePending, WorkerConnected,
+                               WorkerDisconnected, WorkerLost, WorkerStateChanged, WorkerPrepared, WorkerCleaned,
+                               WorkerTold, WorkerNoted, WorkerDrainSet, WorkerGroupsSet, WorkerDeregistered>;
 
 struct Event {
   EventSeq seq;

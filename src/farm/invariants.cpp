@@ -29,7 +29,8 @@ void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
   const auto uuid = worker.uuid.to_string();
   const bool running = worker.state == WorkerState::kRunning;
   if (running != worker.job.has_value()) {
-    out.push_back(fmt::format("worker {} is {} and has {} job", uuid, to_string(worker.state), worker.job ? "a" : "no"));
+    out.push_back(
+        fmt::format("worker {} is {} and has {} job", uuid, to_string(worker.state), worker.job ? "a" : "no"));
   }
   if (worker.job) {
     const auto* request = farm.find_request(*worker.job);
@@ -38,8 +39,10 @@ void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
     }
     if (!worker.dirty) out.push_back(fmt::format("worker {} runs a job and is not dirty", uuid));
   }
-  if (worker.state == WorkerState::kIdle && worker.dirty) out.push_back(fmt::format("worker {} is IDLE and dirty", uuid));
-  if ((worker.draining || worker.pending) && !running) out.push_back(fmt::format("worker {} drains without a job", uuid));
+  if (worker.state == WorkerState::kIdle && worker.dirty)
+    out.push_back(fmt::format("worker {} is IDLE and dirty", uuid));
+  if ((worker.draining || worker.pending) && !running)
+    out.push_back(fmt::format("worker {} drains without a job", uuid));
   if (worker.connected && (worker.lost || worker.lost_at)) {
     out.push_back(fmt::format("worker {} is connected and lost", uuid));
   }

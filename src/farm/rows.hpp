@@ -25,9 +25,7 @@ struct Touched {
   std::vector<RequestId> requests;
   std::vector<WorkerUuid> workers;
 
-  [[nodiscard]] bool empty() const {
-    return users.empty() && tokens.empty() && requests.empty() && workers.empty();
-  }
+  [[nodiscard]] bool empty() const { return users.empty() && tokens.empty() && requests.empty() && workers.empty(); }
 };
 
 }  // namespace boruta::farm

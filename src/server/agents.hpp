@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ class Agents {
 
   explicit Agents(Coordinator* coordinator) : coordinator_(*coordinator) {}
 
+  /// `on_connected` is called when a worker's new stream can be spoken to. Before the first connect.
+  void set_on_connected(std::function<void(WorkerUuid)> on_connected) { on_connected_ = std::move(on_connected); }
+
   /// A new stream whose first message was `hello`. Admits the agent, tells it Welcome through `link`, and replaces
   /// the older stream of the same agent. `peer` is the address that the stream comes from. When refused, the caller
   /// closes the stream with the refusal.
@@ -61,15 +65,21 @@ class Agents {
   struct Connection {
     Session session = 0;
     WorkerUuid worker;
-    std::string worker_name;
+    farm::Actor actor;
+    std::string instance;
     std::shared_ptr<AgentLink> link;
     Instant last_heard{};
   };
 
-  Task<void> finish(const Connection& connection, agent::Done done);
+  Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,
+                                                          std::string peer, std::shared_ptr<AgentLink> link);
   [[nodiscard]] Connection* find(Session session);
+  /// Forgets the worker's stream and closes it.
+  void drop(WorkerUuid worker, std::optional<Refusal> why);
+  Task<void> lose(WorkerUuid worker);
 
   Coordinator& coordinator_;
+  std::function<void(WorkerUuid)> on_connected_;
   Session last_session_ = 0;
   std::unordered_map<WorkerUuid, Connection> connections_;
   std::unordered_map<Session, WorkerUuid> workers_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <type_traits>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -95,7 +97,7 @@ class Coordinator {
   /// kUnavailable when the server stops before.
   template <class Reader>
   Task<std::expected<std::invoke_result_t<Reader, View&>, Refusal>> read(Reader reader) {
-    co_await asio::dispatch(strand_, asio::use_awaitable);
+    co_await enter();
     View view(engine_, clock_.now());
     auto result = reader(view);
     if (!co_await durable_.wait(view.newest().value)) {
@@ -127,11 +129,15 @@ class Coordinator {
     farm::Touched touched;
   };
 
-  void carry(match::Step step, const farm::Command* command, Secret secret);
+  /// The coroutine goes on here on the strand, until its next wait: that resumes it on its own executor.
+  auto enter() { return asio::dispatch(asio::bind_executor(strand_, asio::use_awaitable)); }
+  Task<std::expected<Access, Refusal>> acquire_on_strand(farm::Actor actor, RequestId id, std::optional<Duration> wait);
+  void carry(match::Step step, Secret secret);
   void on_durable(EventSeq durable);
-  void update_keys(const farm::Touched& touched, store::EventBatch& batch);
-  [[nodiscard]] bool access_ready(RequestId id) const;
-  [[nodiscard]] Access access_to(RequestId id) const;
+  void update_keys(const match::Step& step, Secret secret, store::EventBatch& batch);
+  [[nodiscard]] bool access_ready(const farm::Request& request) const;
+  [[nodiscard]] Access access_to(const farm::Request& request) const;
+  /// False when `until` came first.
   Task<bool> wait_for_change(RequestId id, std::optional<Instant> until);
   void arm_timer();
 
@@ -145,8 +151,10 @@ class Coordinator {
   runtime::SequenceGate durable_;
   /// Requests that somebody waits for.
   std::unordered_map<RequestId, std::shared_ptr<runtime::Signal>> watched_;
-  std::unordered_map<RequestId, bool> tunnels_ready_;
+  std::unordered_set<RequestId> tunnels_ready_;
   std::unique_ptr<runtime::Timer> timer_;
+  /// What the timer waits for, unless it has expired.
+  std::optional<Instant> armed_for_;
   bool stopping_ = false;
 };
 

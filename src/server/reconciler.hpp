@@ -15,30 +15,34 @@ namespace boruta::server {
 /// Thread: the coordinator's strand. Acts on durable state alone.
 class Reconciler final : public Listener {
  public:
-  Reconciler(Coordinator* coordinator, Agents* agents, Tunnels* tunnels)
-      : coordinator_(*coordinator), agents_(*agents), tunnels_(*tunnels) {}
+  Reconciler(Coordinator* coordinator, Agents* agents, Tunnels* tunnels);
 
   void on_durable(const farm::Events& events, const farm::Touched& touched) override;
-  /// Compares everything: after a restart, and to repeat what failed.
-  void reconcile_all();
-  /// Looks again, every `interval`, at dirty workers whose EndJob failed; until cancelled.
+  /// Every `interval`, asks again those agents whose answer did not settle what is wanted of them; until cancelled.
   Task<void> run(Duration interval);
+  /// Ends what it has begun; `join` returns when that is done.
+  void request_stop() { begun_.request_stop(); }
+  Task<void> join() { co_await begun_.join(); }
 
  private:
   /// What was said last, and over which stream: the same is said once.
   struct Said {
     Agents::Session session = 0;
-    agent::Command command;
+    Generation generation;
+    agent::CommandKind kind{};
+
+    friend bool operator==(const Said&, const Said&) = default;
   };
   struct OpenTunnel {
     std::uint16_t port = 0;
     TunnelTarget target;
   };
 
-  void reconcile(WorkerUuid uuid);
-  void reconcile_agent(const farm::Worker& worker);
+  void reconcile_agent(WorkerUuid uuid);
   void reconcile_tunnel(RequestId id);
-  void tell_remaining(const farm::Events& events);
+  void open_tunnel(const farm::Request& request, const TunnelTarget& target);
+  void close_tunnel(RequestId id);
+  void tell_remaining(RequestId id);
   [[nodiscard]] std::optional<agent::Command> wanted(const farm::Worker& worker) const;
 
   Coordinator& coordinator_;
@@ -46,6 +50,7 @@ class Reconciler final : public Listener {
   Tunnels& tunnels_;
   std::unordered_map<WorkerUuid, Said> said_;
   std::map<RequestId, OpenTunnel> open_;
+  runtime::TaskGroup begun_;
 };
 
 }  // namespace boruta::server

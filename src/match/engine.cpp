@@ -1,0 +1,74 @@
+#include "match/engine.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace boruta::match {
+namespace {
+
+template <class Key>
+void merge_sorted(std::vector<Key>& into, const std::vector<Key>& from) {
+  if (from.empty()) return;
+  const auto middle = static_cast<std::ptrdiff_t>(into.size());
+  into.insert(into.end(), from.begin(), from.end());
+  std::inplace_merge(into.begin(), into.begin() + middle, into.end());
+  const auto repeated = std::ranges::unique(into);
+  into.erase(repeated.begin(), repeated.end());
+}
+
+std::optional<Instant> earlier(std::optional<Instant> left, std::optional<Instant> right) {
+  if (!left) return right;
+  if (!right) return left;
+  return std::min(*left, *right);
+}
+
+}  // namespace
+
+Engine::Engine(farm::Policy policy, const farm::Rows& rows, Now now) : farm_(policy, rows), matcher_(farm_, now) {}
+
+Step Engine::execute(const farm::Command& command, Now now) {
+  Step step;
+  run_due(now, step);
+  step.outcome = farm::decide(farm_, command, now);
+  if (step.outcome) apply(*step.outcome, now, step);
+  run_matches(now, step);
+  return step;
+}
+
+Step Engine::tick(Now now) {
+  Step step;
+  run_due(now, step);
+  run_matches(now, step);
+  return step;
+}
+
+farm::NextDeadline Engine::next_deadline() const {
+  const auto farm = farm_.next_deadline();
+  const auto matcher = matcher_.next_deadline();
+  return farm::NextDeadline{.wall = earlier(farm.wall, matcher.wall), .lease = earlier(farm.lease, matcher.lease)};
+}
+
+void Engine::apply(const farm::Events& events, Now now, Step& step) {
+  farm::Touched touched;
+  for (const auto& event : events) farm::apply_event(farm_, event, touched);
+  matcher_.observe(farm_, touched, now);
+  step.events.insert(step.events.end(), events.begin(), events.end());
+  merge_sorted(step.touched.users, touched.users);
+  merge_sorted(step.touched.tokens, touched.tokens);
+  merge_sorted(step.touched.requests, touched.requests);
+  merge_sorted(step.touched.workers, touched.workers);
+}
+
+void Engine::run_due(Now now, Step& step) {
+  for (auto events = farm::decide_due(farm_, now); !events.empty(); events = farm::decide_due(farm_, now)) {
+    apply(events, now, step);
+  }
+}
+
+void Engine::run_matches(Now now, Step& step) {
+  for (auto events = matcher_.next(farm_, now); !events.empty(); events = matcher_.next(farm_, now)) {
+    apply(events, now, step);
+  }
+}
+
+}  // namespace boruta::match

@@ -1,0 +1,89 @@
+#include "server/access.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <span>
+
+#include "base/assert.hpp"
+
+namespace boruta::server {
+namespace {
+
+constexpr std::string_view kTokenPrefix = "boruta_";
+
+std::string hex(std::span<const unsigned char> bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const auto byte : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+  return text;
+}
+
+std::unexpected<Refusal> unauthenticated(std::string detail) {
+  return std::unexpected(Refusal{.code = RefusalCode::kUnauthenticated, .detail = std::move(detail)});
+}
+
+/// Looked up by the hash, so the comparison tells an attacker nothing about the tokens themselves.
+std::expected<const farm::Token*, Refusal> find_valid(const farm::Farm& farm, const std::optional<Secret>& token,
+                                                      Now now) {
+  if (!token) return unauthenticated("a token is required: send \"Authorization: Bearer TOKEN\"");
+  const auto* found = farm.find_token(hash_of(*token));
+  const bool valid = found != nullptr && !found->revoked && (!found->expires || now.wall < *found->expires);
+  if (!valid) return unauthenticated("the token is unknown, expired or revoked");
+  return found;
+}
+
+}  // namespace
+
+Secret make_token() {
+  constexpr std::size_t kTokenBytes = 32;
+  std::array<unsigned char, kTokenBytes> bytes{};
+  BORUTA_ASSERT(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  return Secret(std::string(kTokenPrefix) + hex(bytes));
+}
+
+std::string hash_of(const Secret& token) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  const auto text = token.reveal();
+  BORUTA_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
+  return hex(std::span(digest).first(length));
+}
+
+std::expected<farm::Actor, Refusal> authenticate_user(const farm::Farm& farm, const std::optional<Secret>& token,
+                                                      Now now) {
+  if (!farm.policy().access_control) {
+    const auto* anonymous = farm.find_user(farm::kAnonymous);
+    BORUTA_ASSERT(anonymous != nullptr);
+    return farm::Actor{
+        .kind = farm::Actor::Kind::kAdmin, .user = anonymous->id, .worker = {}, .name = std::string(farm::kAnonymous)};
+  }
+  const auto found = find_valid(farm, token, now);
+  if (!found) return std::unexpected(found.error());
+  if ((*found)->role == farm::Role::kWorker) {
+    return std::unexpected(
+        Refusal{.code = RefusalCode::kForbidden, .detail = "this token is a worker's: it opens no user's door"});
+  }
+  const auto* user = farm.find_user((*found)->user);
+  BORUTA_ASSERT(user != nullptr);
+  return farm::Actor{.kind = user->role == farm::Role::kAdmin ? farm::Actor::Kind::kAdmin : farm::Actor::Kind::kUser,
+                     .user = user->id,
+                     .worker = {},
+                     .name = user->name};
+}
+
+std::expected<std::optional<TokenId>, Refusal> authenticate_agent(const farm::Farm& farm,
+                                                                  const std::optional<Secret>& token, Now now) {
+  if (!farm.policy().access_control) return std::nullopt;
+  const auto found = find_valid(farm, token, now);
+  if (!found) return std::unexpected(found.error());
+  if ((*found)->role != farm::Role::kWorker) {
+    return std::unexpected(
+        Refusal{.code = RefusalCode::kForbidden, .detail = "this token is a user's: agents need a worker token"});
+  }
+  return (*found)->id;
+}
+
+}  // namespace boruta::server

@@ -1,0 +1,215 @@
+#include "server/agents.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "runtime/log.hpp"
+#include "server/access.hpp"
+#include "server/ssh_key.hpp"
+
+namespace boruta::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An agent tells of itself so often that one lost heartbeat does not lose it.
+constexpr int kHeartbeatsPerLoss = 3;
+constexpr Duration kLongestSweep = 500ms;
+
+std::chrono::milliseconds in_milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+}
+
+/// Who speaks, as far as it can be told before the registration was checked.
+farm::Actor actor_of(const Capabilities& caps) {
+  const auto cap = caps.find(kUuidCap);
+  const auto uuid = cap == caps.end() ? std::nullopt : WorkerUuid::parse(cap->second);
+  const farm::Worker speaker{.uuid = uuid.value_or(WorkerUuid{}), .registration = {.caps = caps}};
+  return farm::Actor{
+      .kind = farm::Actor::Kind::kAgent, .user = {}, .worker = speaker.uuid, .name = farm::name_of(speaker)};
+}
+
+farm::CommandBody command_of(const agent::Done& done, WorkerUuid worker, std::string key_fingerprint) {
+  switch (done.kind) {
+    case agent::CommandKind::kPrepare:
+      return farm::FinishPrepare{.uuid = worker,
+                                 .generation = done.generation,
+                                 .error = done.error,
+                                 .username = done.username,
+                                 .key_fingerprint = std::move(key_fingerprint)};
+    case agent::CommandKind::kGrant:
+      return farm::FinishGrant{.uuid = worker, .generation = done.generation, .error = done.error};
+    case agent::CommandKind::kEndJob:
+      return farm::FinishEndJob{.uuid = worker, .generation = done.generation, .error = done.error};
+    case agent::CommandKind::kPutInMaintenance:
+      return farm::FinishMaintenance{.uuid = worker, .generation = done.generation, .error = done.error};
+    case agent::CommandKind::kHealthcheck:
+      break;
+  }
+  return farm::NoteWorker{.uuid = worker,
+                          .text = done.error.empty() ? "health check passed" : "health check: " + done.error};
+}
+
+std::string cut(std::string text) {
+  if (text.size() > limits::kReasonBytes) text.resize(limits::kReasonBytes);
+  return text;
+}
+
+}  // namespace
+
+Task<std::expected<Agents::Session, Refusal>> Agents::connect(std::optional<Secret> token, agent::Register hello,
+                                                              std::string peer, std::shared_ptr<AgentLink> link) {
+  co_return co_await asio::co_spawn(
+      coordinator_.strand(), connect_on_strand(std::move(token), std::move(hello), std::move(peer), std::move(link)),
+      asio::use_awaitable);
+}
+
+Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::optional<Secret> token,
+                                                                        agent::Register hello, std::string peer,
+                                                                        std::shared_ptr<AgentLink> link) {
+  const auto& farm = coordinator_.engine().farm();
+  const auto admitted = authenticate_agent(farm, token, coordinator_.clock().now());
+  if (!admitted) co_return std::unexpected(admitted.error());
+  const auto actor = actor_of(hello.caps);
+  // What the older stream of this agent still says must not come between: it is forgotten first.
+  const auto older = connections_.find(actor.worker);
+  const bool replaces = older != connections_.end() && older->second.instance == hello.instance;
+  if (replaces) drop(actor.worker, std::nullopt);
+  farm::Command command{
+      .actor = actor,
+      .body = farm::RegisterWorker{
+          .registration = farm::Registration{.caps = std::move(hello.caps),
+                                             .ssh_address = hello.ssh_address.empty() ? peer : hello.ssh_address,
+                                             .ssh_port = hello.ssh_port,
+                                             .host_keys = std::move(hello.host_keys)},
+          .instance = hello.instance,
+          .generation = hello.generation,
+          .prepared = hello.prepared,
+          .job = hello.job,
+          .token = *admitted}};
+  const auto registered = co_await coordinator_.submit(std::move(command));
+  if (!registered) {
+    runtime::log_warning(
+        "agent refused",
+        {{"worker", actor.worker.to_string()}, {"peer", peer}, {"reason", message_of(registered.error())}});
+    if (replaces) co_await lose(actor.worker);
+    co_return std::unexpected(registered.error());
+  }
+  const auto session = ++last_session_;
+  workers_.emplace(session, actor.worker);
+  connections_.insert_or_assign(actor.worker, Connection{.session = session,
+                                                         .worker = actor.worker,
+                                                         .actor = actor,
+                                                         .instance = hello.instance,
+                                                         .link = link,
+                                                         .last_heard = coordinator_.clock().now().lease});
+  const auto& policy = farm.policy();
+  link->send(agent::Welcome{.heartbeat_every = in_milliseconds(policy.lost_after / kHeartbeatsPerLoss),
+                            .lost_grace = in_milliseconds(policy.lost_grace)});
+  runtime::log_info("agent connected", {{"worker", actor.worker.to_string()}, {"name", actor.name}, {"peer", peer}});
+  if (on_connected_) on_connected_(actor.worker);
+  co_return session;
+}
+
+Task<void> Agents::receive(Session session, agent::FromAgent message) {
+  auto* connection = find(session);
+  if (connection == nullptr) co_return;
+  connection->last_heard = coordinator_.clock().now().lease;
+  const auto worker = connection->worker;
+  farm::Command command{.actor = connection->actor, .body = {}};
+  Secret key;
+  if (auto* failure = std::get_if<agent::SetFail>(&message)) {
+    command.body = farm::SetFail{.uuid = worker, .reason = cut(std::move(failure->reason))};
+  } else if (auto* warning = std::get_if<agent::Warning>(&message)) {
+    command.body = farm::NoteWorker{.uuid = worker, .text = cut(std::move(warning->text))};
+  } else if (auto* done = std::get_if<agent::Done>(&message)) {
+    std::string fingerprint;
+    done->error = cut(std::move(done->error));
+    if (done->kind == agent::CommandKind::kPrepare && done->error.empty()) {
+      const auto made = fingerprint_of(done->private_key);
+      if (made) {
+        fingerprint = *made;
+      } else {
+        done->error = fmt::format("its private key cannot be used: {}", made.error());
+      }
+    }
+    command.body = command_of(*done, worker, std::move(fingerprint));
+    key = std::move(done->private_key);
+  } else {
+    co_return;  // a heartbeat, or a second Register, which the superviser does not let through
+  }
+  co_await coordinator_.submit(std::move(command), std::move(key));
+}
+
+Task<void> Agents::disconnect(Session session) {
+  const auto* connection = find(session);
+  if (connection == nullptr) co_return;
+  co_await lose(connection->worker);
+}
+
+Task<void> Agents::lose(WorkerUuid worker) {
+  const auto connection = connections_.find(worker);
+  const auto last_heard =
+      connection == connections_.end() ? coordinator_.clock().now().lease : connection->second.last_heard;
+  drop(worker, Refusal{.code = RefusalCode::kUnavailable, .detail = "nothing was heard for too long"});
+  farm::Command command{.actor = {}, .body = farm::DisconnectAgent{.uuid = worker, .last_heard = last_heard}};
+  runtime::log_info("agent disconnected", {{"worker", worker.to_string()}});
+  co_await coordinator_.submit(std::move(command));
+}
+
+Task<void> Agents::run() {
+  const auto lost_after = coordinator_.engine().farm().policy().lost_after;
+  const auto sweep = std::min(lost_after / 4, kLongestSweep);
+  while (co_await runtime::sleep_for(coordinator_.clock(), sweep)) {
+    const auto now = coordinator_.clock().now().lease;
+    std::vector<WorkerUuid> silent;
+    for (const auto& [worker, connection] : connections_) {
+      if (now - connection.last_heard >= lost_after) silent.push_back(worker);
+    }
+    std::ranges::sort(silent);
+    for (const auto worker : silent) co_await lose(worker);
+  }
+}
+
+std::optional<Agents::Session> Agents::send(WorkerUuid worker, agent::ToAgent message) {
+  const auto connection = connections_.find(worker);
+  if (connection == connections_.end()) return std::nullopt;
+  connection->second.link->send(std::move(message));
+  return connection->second.session;
+}
+
+std::optional<Agents::Session> Agents::session_of(WorkerUuid worker) const {
+  const auto connection = connections_.find(worker);
+  return connection == connections_.end() ? std::nullopt : std::optional(connection->second.session);
+}
+
+void Agents::deregister(WorkerUuid worker) {
+  if (!send(worker, agent::Deregistered{})) return;
+  drop(worker, std::nullopt);
+}
+
+void Agents::close_all() {
+  while (!connections_.empty()) {
+    drop(connections_.begin()->first,
+         Refusal{.code = RefusalCode::kUnavailable, .detail = "the server is shutting down"});
+  }
+}
+
+Agents::Connection* Agents::find(Session session) {
+  const auto worker = workers_.find(session);
+  return worker == workers_.end() ? nullptr : &connections_.at(worker->second);
+}
+
+void Agents::drop(WorkerUuid worker, std::optional<Refusal> why) {
+  const auto connection = connections_.find(worker);
+  if (connection == connections_.end()) return;
+  workers_.erase(connection->second.session);
+  const auto link = connection->second.link;
+  connections_.erase(connection);
+  link->close(std::move(why));
+}
+
+}  // namespace boruta::server

@@ -1,0 +1,130 @@
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/assert.hpp"
+#include "runtime/log.hpp"
+#include "server/committer.hpp"
+
+namespace boruta::server {
+namespace {
+
+/// Of sysexits.h: an error on doing I/O.
+constexpr int kExitStore = 74;
+constexpr std::chrono::milliseconds kRetryAfter{100};
+
+using ReadResult = std::expected<farm::Events, store::StoreError>;
+
+class CommitThread final : public Committer {
+ public:
+  CommitThread(std::unique_ptr<store::Journal> journal, asio::any_io_executor executor, Duration patience)
+      : journal_(std::move(journal)), executor_(std::move(executor)), patience_(patience) {}
+  ~CommitThread() override { stop(); }
+
+  void start(OnDurable on_durable) override {
+    on_durable_ = std::move(on_durable);
+    thread_ = std::thread([this] { run(); });
+  }
+
+  void submit(store::EventBatch batch) override {
+    const std::scoped_lock lock(mutex_);
+    store::merge(waiting_, std::move(batch));
+    wake_.notify_one();
+  }
+
+  [[nodiscard]] bool stalled() const override { return stalled_.load(); }
+
+  Task<ReadResult> read(store::EventQuery query) override {
+    auto initiate = [this, query](auto handler) {
+      auto resume = [handler = std::move(handler), executor = executor_](ReadResult result) mutable {
+        asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
+          handler(std::move(result));
+        });
+      };
+      const std::scoped_lock lock(mutex_);
+      reads_.push_back(Read{.query = query, .resume = std::move(resume)});
+      wake_.notify_one();
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(ReadResult)>(initiate,
+                                                                                             asio::use_awaitable);
+  }
+
+  void stop() override {
+    {
+      const std::scoped_lock lock(mutex_);
+      stopping_ = true;
+      wake_.notify_one();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  struct Read {
+    store::EventQuery query;
+    std::move_only_function<void(ReadResult)> resume;
+  };
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty() || !reads_.empty(); });
+      if (waiting_.empty() && reads_.empty()) return;
+      auto batch = std::exchange(waiting_, {});
+      auto reads = std::exchange(reads_, {});
+      lock.unlock();
+      if (!batch.empty()) commit(batch);
+      for (auto& read : reads) read.resume(journal_->read(read.query));
+      lock.lock();
+    }
+  }
+
+  void commit(const store::EventBatch& batch) {
+    const auto give_up = std::chrono::steady_clock::now() + patience_;
+    while (true) {
+      const auto result = journal_->append(batch);
+      if (result) break;
+      const bool retry =
+          result.error().code == store::StoreErrorCode::kBusy && std::chrono::steady_clock::now() < give_up;
+      if (!retry) {
+        runtime::log_error("the store cannot be written, the server exits; what was acknowledged is there",
+                           {{"error", result.error().message}});
+        std::_Exit(kExitStore);
+      }
+      if (!stalled_.exchange(true)) {
+        runtime::log_error("the store cannot be written, changes are refused until it can",
+                           {{"error", result.error().message}});
+      }
+      std::this_thread::sleep_for(kRetryAfter);
+    }
+    if (stalled_.exchange(false)) runtime::log_info("the store can be written again");
+    asio::post(executor_, [this, durable = batch.last_seq()] { on_durable_(durable); });
+  }
+
+  std::unique_ptr<store::Journal> journal_;
+  asio::any_io_executor executor_;
+  Duration patience_;
+  OnDurable on_durable_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  /// Everything that waits, as one transaction.
+  store::EventBatch waiting_;
+  std::deque<Read> reads_;
+  bool stopping_ = false;
+  std::atomic<bool> stalled_{false};
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<Committer> make_commit_thread(std::unique_ptr<store::Journal> journal, asio::any_io_executor executor,
+                                              Duration patience) {
+  return std::make_unique<CommitThread>(std::move(journal), std::move(executor), patience);
+}
+
+}  // namespace boruta::server

@@ -1,0 +1,234 @@
+#include "server/coordinator.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "runtime/deadline.hpp"
+#include "runtime/log.hpp"
+
+namespace boruta::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Wall time may be set while a deadline is awaited: it is looked at again no later than after this.
+constexpr Duration kWallCheck = 1s;
+/// A job's tunnel stands and its start is durable well within this.
+constexpr Duration kAccessReadyWithin = 5s;
+
+std::unexpected<Refusal> unavailable(std::string detail) {
+  return std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = std::move(detail)});
+}
+
+std::unexpected<Refusal> stopping() { return unavailable("the server is shutting down"); }
+
+std::unexpected<Refusal> not_assigned() {
+  return std::unexpected(Refusal{.code = RefusalCode::kNotAssigned, .detail = {}});
+}
+
+std::unordered_map<WorkerUuid, Secret> key_ring(std::vector<store::StoredKey> keys) {
+  std::unordered_map<WorkerUuid, Secret> ring;
+  for (auto& key : keys) ring.emplace(key.worker, std::move(key.pem));
+  return ring;
+}
+
+bool is_users(const farm::Actor& actor) {
+  return actor.kind == farm::Actor::Kind::kUser || actor.kind == farm::Actor::Kind::kAdmin;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(Wiring wiring, farm::Policy policy, store::Loaded loaded)
+    : strand_(std::move(wiring.strand)),
+      clock_(*wiring.clock),
+      committer_(*wiring.committer),
+      engine_(policy, loaded.rows, clock_.now()),
+      keys_(key_ring(std::move(loaded.keys))),
+      durable_(strand_),
+      timer_(clock_.make_timer(strand_)) {
+  durable_.advance(loaded.rows.last_event.value);
+  committer_.start([this](EventSeq durable) { on_durable(durable); });
+}
+
+Coordinator::~Coordinator() = default;
+
+Task<void> Coordinator::run() {
+  farm::Command start{.actor = {}, .body = farm::StartServer{}};
+  co_await submit(std::move(start));
+  while (!stopping_) {
+    arm_timer();
+    if (!co_await timer_->wait()) continue;
+    armed_for_.reset();
+    carry(engine_.tick(clock_.now()), {});
+  }
+}
+
+void Coordinator::request_stop() {
+  stopping_ = true;
+  timer_->cancel();
+  for (const auto& [id, signal] : watched_) signal->notify_all();
+}
+
+void Coordinator::arm_timer() {
+  const auto now = clock_.now();
+  const auto next = engine_.next_deadline();
+  auto at = next.lease.value_or(Instant::max());
+  if (next.wall) at = std::min(at, now.lease + std::min(*next.wall - now.wall, kWallCheck));
+  if (armed_for_ && *armed_for_ <= at) return;
+  armed_for_ = at;
+  timer_->expires_at(at);
+}
+
+Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command command, Secret secret) {
+  co_await enter();
+  if (is_users(command.actor)) {
+    if (stopping_) co_return stopping();
+    if (committer_.stalled()) co_return unavailable("the server's store cannot be written at present, try again later");
+    if (unpublished_.size() >= limits::kPendingCommands) {
+      co_return unavailable("more changes are waiting to be stored than the server takes, try again later");
+    }
+  }
+  auto step = engine_.execute(command, clock_.now());
+  auto outcome = std::move(step.outcome);
+  carry(std::move(step), std::move(secret));
+  arm_timer();
+  // Also a refusal tells of the state that it came from.
+  const auto seen = outcome && !outcome->empty() ? outcome->back().seq : engine_.farm().last_event();
+  if (!co_await durable_.wait(seen.value)) co_return stopping();
+  co_return outcome;
+}
+
+void Coordinator::carry(match::Step step, Secret secret) {
+  if (step.events.empty()) return;
+  const auto& farm = engine_.farm();
+  store::EventBatch batch{.first_seq = step.events.front().seq, .events = step.events};
+  for (const auto id : step.touched.users) batch.users.push_back(*farm.find_user(id));
+  for (const auto id : step.touched.tokens) batch.tokens.push_back(farm.tokens().at(id));
+  for (const auto id : step.touched.requests) batch.requests.push_back(*farm.find_request(id));
+  for (const auto uuid : step.touched.workers) {
+    if (const auto* worker = farm.find_worker(uuid)) {
+      batch.workers.push_back(*worker);
+    } else {
+      batch.deleted_workers.push_back(uuid);
+    }
+  }
+  update_keys(step, std::move(secret), batch);
+  unpublished_.push_back(Unpublished{
+      .last = step.events.back().seq, .events = std::move(step.events), .touched = std::move(step.touched)});
+  committer_.submit(std::move(batch));
+}
+
+void Coordinator::update_keys(const match::Step& step, Secret secret, store::EventBatch& batch) {
+  for (const auto& event : step.events) {
+    const auto* prepared = std::get_if<farm::WorkerPrepared>(&event.body);
+    if (prepared == nullptr) continue;
+    batch.put_keys.push_back(store::StoredKey{.worker = prepared->uuid, .pem = secret});
+    keys_.insert_or_assign(prepared->uuid, std::move(secret));
+  }
+  for (const auto uuid : step.touched.workers) {
+    const auto* worker = engine_.farm().find_worker(uuid);
+    const bool usable = worker != nullptr &&
+                        (worker->state == farm::WorkerState::kIdle || worker->state == farm::WorkerState::kRunning);
+    if (!usable && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);
+  }
+}
+
+void Coordinator::on_durable(EventSeq durable) {
+  durable_.advance(durable.value);
+  while (!unpublished_.empty() && unpublished_.front().last <= durable) {
+    const auto published = std::move(unpublished_.front());
+    unpublished_.pop_front();
+    for (auto* listener : listeners_) listener->on_durable(published.events, published.touched);
+    for (const auto id : published.touched.requests) {
+      if (const auto watched = watched_.find(id); watched != watched_.end()) watched->second->notify_all();
+    }
+  }
+}
+
+void Coordinator::set_tunnel_ready(RequestId id, bool ready) {
+  if (!ready) {
+    tunnels_ready_.erase(id);
+    return;
+  }
+  tunnels_ready_.insert(id);
+  if (const auto watched = watched_.find(id); watched != watched_.end()) watched->second->notify_all();
+}
+
+bool Coordinator::access_ready(const farm::Request& request) const {
+  return request.state == farm::RequestState::kInProgress && request.last_event <= durable() &&
+         tunnels_ready_.contains(request.id) && keys_.contains(request.job->worker);
+}
+
+Access Coordinator::access_to(const farm::Request& request) const {
+  const auto* worker = engine_.farm().find_worker(request.job->worker);
+  return Access{.tunnel_port = request.job->tunnel_port,
+                .username = worker->username,
+                .private_key = keys_.at(worker->uuid),
+                .host_keys = worker->registration.host_keys,
+                .worker = worker->uuid};
+}
+
+Task<bool> Coordinator::wait_for_change(RequestId id, std::optional<Instant> until) {
+  auto& watched = watched_[id];
+  if (!watched) watched = std::make_shared<runtime::Signal>(strand_);
+  const auto signal = watched;
+  bool changed = true;
+  if (until) {
+    changed = co_await runtime::with_deadline(clock_, *until - clock_.now().lease, signal->wait());
+  } else {
+    co_await signal->wait();
+  }
+  if (signal.use_count() == 2) watched_.erase(id);
+  co_return changed;
+}
+
+Task<std::expected<Access, Refusal>> Coordinator::acquire(farm::Actor actor, RequestId id,
+                                                          std::optional<Duration> wait) {
+  co_return co_await asio::co_spawn(strand_, acquire_on_strand(std::move(actor), id, wait), asio::use_awaitable);
+}
+
+Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor actor, RequestId id,
+                                                                    std::optional<Duration> wait) {
+  const auto until = wait ? std::optional(clock_.now().lease + *wait) : std::nullopt;
+  while (true) {
+    if (stopping_) co_return stopping();
+    if (auto allowed = farm::check_owner(engine_.farm(), actor, id); !allowed)
+      co_return std::unexpected(allowed.error());
+    const auto* request = engine_.farm().find_request(id);
+    if (farm::is_terminal(request->state)) {
+      co_await durable_.wait(request->last_event.value);
+      co_return not_assigned();
+    }
+    if (access_ready(*request)) break;
+    const bool patient = !until || clock_.now().lease < *until;
+    // A job that has just begun has its access within moments: that is worth waiting for, whatever was asked.
+    if (request->state == farm::RequestState::kWaiting && !patient) co_return not_assigned();
+    if (request->state == farm::RequestState::kInProgress && !patient) {
+      if (!co_await wait_for_change(id, clock_.now().lease + kAccessReadyWithin)) co_return not_assigned();
+      continue;
+    }
+    co_await wait_for_change(id, until);
+  }
+  farm::Command command{.actor = std::move(actor), .body = farm::AcquireWorker{.id = id}};
+  const auto acquired = co_await submit(std::move(command));
+  if (!acquired) co_return std::unexpected(acquired.error());
+  const auto* request = engine_.farm().find_request(id);
+  if (request->state != farm::RequestState::kInProgress || !keys_.contains(request->job->worker)) {
+    co_return not_assigned();
+  }
+  co_return access_to(*request);
+}
+
+Task<std::expected<farm::Events, Refusal>> Coordinator::read_events(store::EventQuery query) {
+  co_await enter();
+  auto events = co_await committer_.read(query);
+  if (!events) {
+    runtime::log_error("events cannot be read", {{"error", events.error().message}});
+    co_return unavailable("the history cannot be read at present");
+  }
+  co_return std::move(*events);
+}
+
+}  // namespace boruta::server
