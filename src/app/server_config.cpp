@@ -1,0 +1,124 @@
+#include "app/server_config.hpp"
+
+#include <charconv>
+
+namespace boruta::app {
+namespace {
+
+using config::Key;
+using config::Keys;
+using config::Verdict;
+using namespace std::chrono_literals;
+
+auto between(Duration least, Duration most, Duration* target) {
+  return [=](const toml::node& node) { return config::take_duration(node, least, most, *target); };
+}
+
+/// "30000-39999"
+Verdict take_ports(const toml::node& node, farm::Policy& policy) {
+  constexpr const char* kExpected = "a range of ports like \"30000-39999\" is expected";
+  std::string text;
+  if (!config::take_text(node, text).empty()) return kExpected;
+  const auto* const end = text.data() + text.size();
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  const auto [dash, wrong_first] = std::from_chars(text.data(), end, first);
+  if (wrong_first != std::errc{} || dash == end || *dash != '-') return kExpected;
+  const auto [rest, wrong_last] = std::from_chars(dash + 1, end, last);
+  if (wrong_last != std::errc{} || rest != end || first == 0 || last < first) return kExpected;
+  policy.first_tunnel_port = first;
+  policy.last_tunnel_port = last;
+  return {};
+}
+
+Verdict take_ip(const toml::node& node, std::string& target, bool wildcard_allowed) {
+  constexpr const char* kExpected = "an IP address by number is expected";
+  if (!config::take_text(node, target).empty() || !is_ip_literal(target)) return kExpected;
+  const bool wildcard = target == "0.0.0.0" || target == "::";
+  return wildcard && !wildcard_allowed ? "an address that users can reach is expected, not a wildcard" : Verdict{};
+}
+
+Keys tunnel_keys(ServerConfig& config) {
+  return {
+      {"address", [&](const auto& node) { return take_ip(node, config.tunnel_address, true); }},
+      {"ports", [&](const auto& node) { return take_ports(node, config.policy); }},
+      {"advertise", [&](const auto& node) { return take_ip(node, config.tunnel_advertise, false); }},
+  };
+}
+
+Keys log_keys(ServerConfig& config) {
+  using runtime::LogFormat;
+  using runtime::LogLevel;
+  return {
+      {"level",
+       [&](const auto& node) {
+         return config::take_word<LogLevel>(node,
+                                            {{"debug", LogLevel::kDebug},
+                                             {"info", LogLevel::kInfo},
+                                             {"warning", LogLevel::kWarning},
+                                             {"error", LogLevel::kError}},
+                                            config.log_level);
+       }},
+      {"format",
+       [&](const auto& node) {
+         return config::take_word<LogFormat>(node, {{"text", LogFormat::kText}, {"json", LogFormat::kJson}},
+                                             config.log_format);
+       }},
+  };
+}
+
+Keys top_keys(ServerConfig& config, config::Reader& reader) {
+  auto& policy = config.policy;
+  constexpr auto kDay = 24h;
+  return {
+      {"data_dir", [&](const auto& node) { return config::take_path(node, config.data_dir); }},
+      {"http_listen", [&](const auto& node) { return config::take_address(node, config.http); }},
+      {"agent_listen", [&](const auto& node) { return config::take_address(node, config.agent); }},
+      {"auth",
+       [&](const auto& node) {
+         return config::take_word<bool>(node, {{"on", true}, {"off", false}}, policy.access_control);
+       }},
+      {"insecure", [&](const auto& node) { return config::take_flag(node, config.insecure); }},
+      {"lease", between(1s, 365 * kDay, &policy.lease)},
+      {"lease_max", between(1s, 365 * kDay, &policy.lease_max)},
+      {"claim_within", between(0s, 365 * kDay, &policy.claim_within)},
+      {"invalid_after", between(0s, 365 * kDay, &policy.invalid_after)},
+      {"prepare_timeout", between(100ms, 1h, &policy.respond_within)},
+      {"grant_timeout", between(100ms, 1h, &policy.grant_within)},
+      {"lost_after", between(100ms, 1h, &policy.lost_after)},
+      {"lost_grace", between(0s, kDay, &policy.lost_grace)},
+      {"store_patience", between(0s, 1h, &config.store_patience)},
+      {"tunnel", reader.table("tunnel", tunnel_keys(config))},
+      {"log", reader.table("log", log_keys(config))},
+  };
+}
+
+}  // namespace
+
+std::expected<ServerConfig, config::Errors> parse_server_config(std::string_view text, const std::string& file) {
+  ServerConfig config;
+  config::Reader reader(file);
+  const auto table = reader.read(text, top_keys(config, reader));
+  if (config.policy.lease > config.policy.lease_max) {
+    reader.fail(config::line_of(table, "lease"),
+                fmt::format("lease, {}, is longer than lease_max, {}", format_duration(config.policy.lease),
+                            format_duration(config.policy.lease_max)));
+  }
+  if (reader.failed()) return std::unexpected(reader.errors());
+  return config;
+}
+
+std::string check_server_config(const ServerConfig& config) {
+  const auto exposed = [&](std::string_view what, const HostPort& listen) {
+    return fmt::format(
+        "{} would listen on {} without encryption: listen on 127.0.0.1, or say --insecure if the network "
+        "is trusted",
+        what, format_host_port(listen.host, listen.port.value_or(0)));
+  };
+  if (config.insecure) return {};
+  if (!is_loopback(config.http.host)) return exposed("HTTP", config.http);
+  if (!is_loopback(config.agent.host)) return exposed("the agents' gRPC", config.agent);
+  return {};
+}
+
+}  // namespace boruta::app

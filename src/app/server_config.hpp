@@ -1,0 +1,44 @@
+#pragma once
+
+#include <expected>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/config_reader.hpp"
+#include "base/host_port.hpp"
+#include "farm/policy.hpp"
+#include "runtime/log.hpp"
+
+namespace boruta::app {
+
+inline constexpr std::uint16_t kHttpPort = 8487;
+inline constexpr std::uint16_t kAgentPort = 7175;
+inline constexpr const char* kServerConfigPath = "/etc/boruta/borutad.toml";
+
+/// What the operator says: borutad.toml, then flags.
+struct ServerConfig {
+  std::filesystem::path data_dir = "/var/lib/boruta";
+  HostPort http{.host = "127.0.0.1", .port = kHttpPort};
+  HostPort agent{.host = "127.0.0.1", .port = kAgentPort};
+  /// Plain HTTP and plain gRPC beyond loopback are fine.
+  bool insecure = false;
+  runtime::LogLevel log_level = runtime::LogLevel::kInfo;
+  runtime::LogFormat log_format = runtime::LogFormat::kText;
+  farm::Policy policy;
+  /// How long a store that cannot be written is waited for before the server exits.
+  Duration store_patience = std::chrono::seconds(30);
+  /// Where jobs' tunnels listen; empty: where HTTP does.
+  std::string tunnel_address;
+  /// What users are told to dial; empty: the address that their HTTP connection came in on.
+  std::string tunnel_advertise;
+};
+
+/// `file` is for messages.
+[[nodiscard]] std::expected<ServerConfig, config::Errors> parse_server_config(std::string_view text,
+                                                                              const std::string& file);
+
+/// What only the whole can tell, after the flags. Empty: all is well.
+[[nodiscard]] std::string check_server_config(const ServerConfig& config);
+
+}  // namespace boruta::app
