@@ -66,7 +66,8 @@ def test_users_do_not_run_the_farm(farm):
 def test_without_a_token_only_the_open_doors_answer(farm):
     server = farm.start_server()
     for stranger in (Api(server.url), Api(server.url, "nonsense")):
-        for method, path in (("GET", "/api/v1/reqs/"), ("GET", "/api/v1/workers/"), ("POST", "/api/v1/reqs/")):
+        for method, path in (("GET", "/api/v1/reqs/1"), ("GET", "/api/v1/workers/"), ("POST", "/api/v1/reqs/"),
+                             ("GET", "/api/v1/users/")):
             assert stranger.call(method, path).status == 401
         for path in ("/api/v1/version", "/healthz", "/readyz"):
             assert stranger.call("GET", path).status == 200
@@ -134,4 +135,4 @@ def test_a_deleted_users_requests_end(farm):
     admin.need("DELETE", "/api/v1/users/alice")
     admin.await_state(running, "DONE")
     admin.await_state(waiting, "CANCELLED")
-    assert alice.call("GET", "/api/v1/reqs/").status == 401
+    assert alice.call("GET", "/api/v1/whoami").status == 401

@@ -32,7 +32,8 @@ def test_from_an_empty_directory_to_a_command_run_on_a_worker_and_nothing_left(f
     mark = f"left-behind-{os.getpid()}"
     script = (f"(exec -a {mark} sleep 1000) & (exec -a {mark} setsid sleep 1000) & "
               "tr a-z A-Z < given.txt > taken.txt; echo on the worker; touch ~/left; exit 7")
-    ran = farm.boruta(alice, "run", "board=rpi4", "--put", "given.txt", "--get", "taken.txt", "--", "bash", "-c", script)
+    ran = farm.boruta(alice, "run", "board=rpi4", "--put", "given.txt", "--get", "taken.txt", "--",
+                      "bash", "-c", script)
     assert ran.code == 7, ran
     assert ran.out == "on the worker\n"
     assert (farm.directory / "taken.txt").read_text() == "FORTY-TWO\n"
@@ -120,7 +121,8 @@ def test_a_signal_while_running_gives_the_worker_back(farm, number):
     farm.start_server(auth="off")
     dryad = farm.start_dryad("w1", {"board": "x"})
     mark = f"interrupted-{os.getpid()}-{number}"
-    process = farm.start_boruta(farm.admin(), "run", "board=x", "--", "bash", "-c", f"echo in; exec -a {mark} sleep 1000")
+    script = f"echo in; exec -a {mark} sleep 1000"
+    process = farm.start_boruta(farm.admin(), "run", "board=x", "--", "bash", "-c", script)
     wait_for(lambda: "in\n" in process.text() and len(pids_with(f"{mark}\0")) > 0, 10, "the command running")
     start = time.monotonic()
     process.signal(number)
@@ -131,6 +133,7 @@ def test_a_signal_while_running_gives_the_worker_back(farm, number):
     assert not pids_with(f"{mark}\0")
 
 
+UNKNOWN = "fa4e0000-0000-4000-8000-000000000000"
 BAD_INPUT = [
     ("POST", "/api/v1/reqs/", b"", 400, "no body"),
     ("POST", "/api/v1/reqs/", b"{", 400, "unexpected EOF"),
@@ -151,7 +154,8 @@ BAD_INPUT = [
     ("POST", "/api/v1/reqs/4711/close", b"", 404, "Request not found"),
     ("POST", "/api/v1/reqs/1/acquire_worker?wait=soon", b"", 400, "wait"),
     ("GET", "/api/v1/workers/nonsense", None, 400, "UUID"),
-    ("POST", "/api/v1/workers/fa4e0000-0000-4000-8000-000000000000/setstate", b'{"WorkerState": "RUNNING"}', 400, "IDLE"),
+    ("POST", f"/api/v1/workers/{UNKNOWN}/setstate", b'{"WorkerState": "RUNNING"}', 400, "IDLE"),
+    ("POST", f"/api/v1/workers/{UNKNOWN}/setstate", b'{"WorkerState": "IDLE"}', 404, "Worker not found"),
     ("POST", "/api/v1/users/", b'{"Name": ""}', 400, "Name"),
     ("GET", "/api/v1/nope", None, 404, "/api/v1/nope"),
     ("PUT", "/api/v1/reqs/", b"{}", 405, ""),

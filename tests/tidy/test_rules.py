@@ -60,7 +60,7 @@ GOOD = [
     (rules.unknown_folder, "src/app/a.cpp", "\n"),
     (rules.file_size, "src/base/a.cpp", "\n" * 500),
     (rules.function_size, "src/base/a.cpp", LONG_TABLE + LONG_CLASS),
-    (rules.function_size, "src/base/a.cpp", "void f() {\n" + "  g();\n" * 68 + "}\nvoid h() {\n" + "  g();\n" * 68 + "}\n"),
+    (rules.function_size, "src/base/a.cpp", "void f() {\n" + "  g();\n" * 68 + "}\n" + "void h() {\n" + "  g();\n" * 68 + "}\n"),
     (rules.function_size, "src/base/a.cpp", 'const char* a() { return "{"; }\n' + "int b;\n" * 90 + "// }\n"),
     (rules.using_namespace, "src/base/a.hpp", "inline void f() {\n  using namespace std::chrono_literals;\n}\n"),
     (rules.using_namespace, "src/base/a.cpp", "using namespace std::chrono_literals;\n"),
