@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.hpp"
+
 namespace boruta::proto {
 namespace {
 
@@ -13,27 +15,11 @@ using std::chrono::milliseconds;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr milliseconds kLongest = std::chrono::hours(24) * 36525;
 
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
-/// Bytes of the well-formed character that `text` begins with; 0 if it begins with none.
-std::size_t utf8_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0U) == 0xE0 ? 3 : lead <= 0xF4 ? 4 : 0;
-  if (lead < 0xC2 || length == 0 || text.size() < length) return 0;
-  if (!std::ranges::all_of(text.substr(1, length - 1), is_continuation)) return 0;
-  const auto second = static_cast<unsigned char>(text[1]);
-  // Overlong forms, surrogates and what lies beyond U+10FFFF.
-  const bool bad = (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-                   (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F);
-  return bad ? 0 : length;
-}
-
 std::string to_utf8(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
+    const std::size_t length = utf8_sequence_length(text);
     result += length == 0 ? kReplacement : text.substr(0, length);
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }

@@ -1,0 +1,180 @@
+#include "dryad/account_access.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dryad/files.hpp"
+#include "dryad/processes.hpp"
+#include "dryad/scratch_dir.hpp"
+#include "dryad/subprocess.hpp"
+
+namespace boruta::dryad {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(UserNames, AreThoseThatUseraddTakes) {
+  for (const auto* good : {"boruta-user", "_x", "a1"}) EXPECT_TRUE(is_user_name(good)) << good;
+  for (const auto* bad : {"", "-rf", "Root", "a b", "a/b", "1a", "a:b", "abcdefghijklmnopqrstuvwxyzabcdefg"}) {
+    EXPECT_FALSE(is_user_name(bad)) << bad;
+  }
+}
+
+TEST(UserUids, LeaveRootSystemAndNobodyAlone) {
+  for (const uid_t bad : {uid_t{0}, uid_t{1}, uid_t{999}, uid_t{65534}, static_cast<uid_t>(-1)}) {
+    EXPECT_FALSE(is_user_uid(bad)) << bad;
+  }
+  EXPECT_TRUE(is_user_uid(1000));
+}
+
+/// Real accounts: under a name of this process's own, removed again.
+class AccountAccessTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    if (!has_program("useradd")) GTEST_SKIP() << "needs useradd";
+  }
+  void TearDown() override {
+    if (::geteuid() == 0) (void)run_program({.argv = {"userdel", "-r", "-f", name_}, .environment = {}});
+  }
+
+  AccountAccess make(const std::string& instance = "one") {
+    return {{.state_dir = scratch_.path(), .instance = instance, .username = name_}, keys_};
+  }
+
+  UserAccount account() { return find_user(name_)->value_or(UserAccount{}); }
+
+  /// Runs `script` as the job's user and returns at once.
+  void run_as_user(const std::string& script) {
+    const auto user = account();
+    const Program program{.argv = {"setpriv", fmt::format("--reuid={}", user.uid), fmt::format("--regid={}", user.gid),
+                                   "--clear-groups", "/bin/sh", "-c", script},
+                          .environment = {"HOME=" + user.home}};
+    const auto done = run_or_say_why(program);
+    ASSERT_TRUE(done.has_value()) << done.error();
+  }
+
+  const std::string name_ = fmt::format("boruta-ut-{}", ::getpid());
+  RepeatedKeys keys_{1};
+  ScratchDir scratch_;
+};
+
+TEST_F(AccountAccessTest, MakesAnAccountThatOnlyTheKeyOpens) {
+  auto access = make();
+  const auto login = access.prepare();
+  ASSERT_TRUE(login.has_value()) << login.error();
+  EXPECT_EQ(login->username, name_);
+  const auto user = account();
+  EXPECT_TRUE(is_user_uid(user.uid));
+  EXPECT_EQ(user.comment, "Boruta job account one");
+  struct stat info{};
+  ASSERT_EQ(::stat(user.home.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0700U);
+  const auto keys_file = user.home + "/.ssh/authorized_keys";
+  ASSERT_EQ(::stat(keys_file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  EXPECT_EQ(info.st_uid, user.uid);
+  EXPECT_EQ(read_file(keys_file, 4096), keys_.take().public_line + "\n");
+  ASSERT_TRUE(access.grant({"ssh-ed25519 OWNER"}).has_value());
+  EXPECT_EQ(read_file(keys_file, 4096), "ssh-ed25519 OWNER\n");
+}
+
+TEST_F(AccountAccessTest, LeavesNothingOfTheUser) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  const auto user = account();
+  const auto left = fmt::format("/tmp/{}", name_);
+  run_as_user(fmt::format("mkdir -p {0}/deep && touch {0}/deep/file /dev/shm/{1} && ln -s / {0}/link", left, name_));
+  run_as_user(
+      "setsid -f sleep 2345 </dev/null >/dev/null 2>&1; trap \"\" TERM HUP; setsid -f sh -c 'sleep 2346; :' "
+      "</dev/null >/dev/null 2>&1");
+  ASSERT_FALSE(processes_of_user(user.uid).empty());
+  const auto ended = access.end_job();
+  ASSERT_TRUE(ended.has_value()) << ended.error();
+  EXPECT_TRUE(processes_of_user(user.uid).empty());
+  EXPECT_FALSE(find_user(name_)->has_value());
+  EXPECT_FALSE(std::filesystem::exists(user.home));
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_FALSE(std::filesystem::exists("/dev/shm/" + name_));
+  EXPECT_TRUE(access.end_job().has_value()) << "repeating it is fine";
+}
+
+TEST_F(AccountAccessTest, PrepareEndsWhatTheLastUserLeft) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  run_as_user("touch ~/left; setsid -f sleep 2347 </dev/null >/dev/null 2>&1");
+  const auto running = processes_of_user(account().uid);
+  ASSERT_FALSE(running.empty());
+  ASSERT_TRUE(access.prepare().has_value());
+  EXPECT_EQ(command_line_of(running.front()), "");
+  EXPECT_FALSE(std::filesystem::exists(account().home + "/left"));
+}
+
+TEST_F(AccountAccessTest, OutrunsAForkBomb) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  run_as_user("ulimit -u 60; setsid -f sh -c 'f() { f & sleep 0.01; f; }; f' </dev/null >/dev/null 2>&1");
+  const auto uid = account().uid;
+  ASSERT_FALSE(processes_of_user(uid).empty());
+  const auto ended = access.end_job();
+  ASSERT_TRUE(ended.has_value()) << ended.error();
+  EXPECT_TRUE(processes_of_user(uid).empty());
+}
+
+TEST_F(AccountAccessTest, WritesKeysThroughNoLinkOfTheUser) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  const auto victim = scratch_.path() / "victim";
+  std::ofstream(victim) << "untouched";
+  run_as_user(fmt::format("rm ~/.ssh/authorized_keys; ln -s {} ~/.ssh/authorized_keys", victim.native()));
+  ASSERT_TRUE(access.grant({"ssh-ed25519 OWNER"}).has_value());
+  EXPECT_EQ(read_file(victim, 100), "untouched");
+  run_as_user(fmt::format("rm -r ~/.ssh; ln -s {} ~/.ssh", scratch_.path().native()));
+  EXPECT_FALSE(access.grant({"ssh-ed25519 OWNER"}).has_value());
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "authorized_keys"));
+}
+
+TEST_F(AccountAccessTest, RefusesAnAccountThatWasThere) {
+  ASSERT_TRUE(run_or_say_why({.argv = {"useradd", "-M", name_}, .environment = {}}).has_value());
+  auto access = make();
+  const auto reason = fmt::format(
+      "the account {0} exists and was not made by this dryad; if nobody needs it, remove it (userdel -r "
+      "{0}), else choose another user.name",
+      name_);
+  EXPECT_EQ(access.check().error(), reason);
+  EXPECT_EQ(access.start().error(), reason);
+  EXPECT_EQ(access.prepare().error(), reason);
+  EXPECT_EQ(access.grant({"ssh-rsa A"}).error(), reason);
+  EXPECT_EQ(access.end_job().error(), reason);
+  EXPECT_TRUE(find_user(name_)->has_value());
+}
+
+TEST_F(AccountAccessTest, RefusesTheAccountOfAnotherAgentAndOneWithoutRecord) {
+  ASSERT_TRUE(make("one").prepare().has_value());
+  EXPECT_FALSE(make("two").check().has_value());
+  EXPECT_TRUE(make("one").check().has_value());
+  std::filesystem::remove(scratch_.path() / "account");
+  EXPECT_FALSE(make("one").end_job().has_value());
+}
+
+TEST_F(AccountAccessTest, RefusesAccountsOfTheSystem) {
+  for (const auto* name : {"root", "daemon", "nobody"}) {
+    AccountAccess access({.state_dir = scratch_.path(), .instance = "one", .username = name}, keys_);
+    EXPECT_FALSE(access.check().has_value()) << name;
+    EXPECT_FALSE(access.end_job().has_value()) << name;
+  }
+}
+
+TEST_F(AccountAccessTest, StandsAfterARestart) {
+  EXPECT_FALSE(make().start()->standing);
+  ASSERT_TRUE(make().prepare().has_value());
+  EXPECT_TRUE(make().start()->standing);
+}
+
+}  // namespace
+}  // namespace boruta::dryad

@@ -1,0 +1,174 @@
+#include "dryad/grpc_link.hpp"
+
+#include <boost/asio/post.hpp>
+#include <grpcpp/grpcpp.h>
+
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "agent.grpc.pb.h"
+#include "proto/agent_codec.hpp"
+
+namespace boruta::dryad {
+namespace {
+
+/// Messages that wait for the network. Beyond it the server is as good as gone.
+constexpr std::size_t kSendQueue = 64;
+constexpr int kMessageBytes = 1 << 20;
+/// How long one attempt to connect may take at least.
+constexpr int kConnectMs = 5000;
+constexpr int kFirstPauseMs = 200;
+
+StreamEnd to_end(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::ALREADY_EXISTS:
+      return {.reason = StreamEndReason::kRefused, .text = status.error_message()};
+    case grpc::StatusCode::OK:
+    case grpc::StatusCode::CANCELLED:
+      return {.reason = StreamEndReason::kClosed, .text = "the stream was closed"};
+    default:
+      return {.reason = StreamEndReason::kUnreachable, .text = status.error_message()};
+  }
+}
+
+/// gRPC calls it from threads of its own, and keeps using it until OnDone, so it holds on to itself until then.
+class GrpcStream final : public Stream,
+                         public grpc::ClientBidiReactor<v1::FromAgent, v1::ToAgent>,
+                         public std::enable_shared_from_this<GrpcStream> {
+ public:
+  GrpcStream(boost::asio::any_io_executor executor, StreamHandler handler)
+      : executor_(std::move(executor)), handler_(std::make_shared<StreamHandler>(std::move(handler))) {}
+
+  void start(v1::Superviser::Stub& stub, const Secret& token) {
+    self_ = shared_from_this();
+    if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + std::string(token.reveal()));
+    stub.async()->Session(&context_, this);
+    // Messages are sent from outside the callbacks, which takes a hold of its own.
+    AddHold();
+    StartRead(&incoming_);
+    StartCall();
+  }
+
+  void send(const agent::FromAgent& message) override {
+    bool overflow = false;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!open_) return;
+      overflow = outgoing_.size() >= kSendQueue;
+      if (!overflow) {
+        outgoing_.push_back(proto::encode(message));
+        if (outgoing_.size() == 1) StartWrite(&outgoing_.front());
+      }
+    }
+    if (overflow) close();
+  }
+
+  void close() override {
+    context_.TryCancel();
+    let_go();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      let_go();
+      return;
+    }
+    // A body from a later version of the server is passed over.
+    if (auto message = proto::decode(incoming_)) {
+      boost::asio::post(executor_, [handler = handler_, message = *std::move(message)]() mutable {
+        handler->on_message(std::move(message));
+      });
+    }
+    StartRead(&incoming_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    const std::scoped_lock lock(mutex_);
+    if (auto& sent = outgoing_.front(); sent.has_done()) wipe(*sent.mutable_done()->mutable_private_key());
+    outgoing_.pop_front();
+    if (ok && open_ && !outgoing_.empty()) StartWrite(&outgoing_.front());
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    boost::asio::post(executor_, [handler = std::move(handler_), end = to_end(status)]() mutable {
+      handler->on_end(std::move(end));
+    });
+    // Maybe the last reference: nothing may follow.
+    const auto self = std::move(self_);
+  }
+
+ private:
+  /// No write begins after this. The stream ends when what was begun has ended.
+  void let_go() {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!open_) return;
+      open_ = false;
+    }
+    RemoveHold();
+  }
+
+  boost::asio::any_io_executor executor_;
+  std::shared_ptr<StreamHandler> handler_;
+  std::shared_ptr<GrpcStream> self_;
+  grpc::ClientContext context_;
+  v1::ToAgent incoming_;
+  std::mutex mutex_;
+  bool open_ = true;
+  std::deque<v1::FromAgent> outgoing_;
+};
+
+std::shared_ptr<grpc::Channel> make_channel(const GrpcOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(options.keepalive_every.count()));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(options.keepalive_timeout.count()));
+  // Keepalive goes on while nothing else is said; heartbeats alone would not tell a dead connection for minutes.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstPauseMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(options.longest_pause.count()));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(kMessageBytes);
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  if (options.ca_pem.empty()) {
+    credentials = grpc::InsecureChannelCredentials();
+  } else {
+    grpc::SslCredentialsOptions tls;
+    tls.pem_root_certs = options.ca_pem;
+    credentials = grpc::SslCredentials(tls);
+  }
+  return grpc::CreateCustomChannel(options.address, credentials, arguments);
+}
+
+class GrpcConnector final : public Connector {
+ public:
+  GrpcConnector(GrpcOptions options, boost::asio::any_io_executor executor)
+      : executor_(std::move(executor)),
+        token_(std::move(options.token)),
+        stub_(v1::Superviser::NewStub(make_channel(options))) {}
+
+  std::shared_ptr<Stream> open(StreamHandler handler) override {
+    auto stream = std::make_shared<GrpcStream>(executor_, std::move(handler));
+    stream->start(*stub_, token_);
+    return stream;
+  }
+
+ private:
+  boost::asio::any_io_executor executor_;
+  Secret token_;
+  std::unique_ptr<v1::Superviser::Stub> stub_;
+};
+
+}  // namespace
+
+std::unique_ptr<Connector> make_grpc_connector(GrpcOptions options, boost::asio::any_io_executor executor) {
+  return std::make_unique<GrpcConnector>(std::move(options), std::move(executor));
+}
+
+}  // namespace boruta::dryad

@@ -1,0 +1,18 @@
+#include "dryad/board.hpp"
+
+namespace boruta::dryad {
+namespace {
+
+/// A plain Linux host: always well.
+class NoneBoard final : public Board {
+ public:
+  std::expected<void, std::string> put_in_maintenance(const std::string&, std::stop_token) override { return {}; }
+  std::expected<void, std::string> ready(std::stop_token) override { return {}; }
+  std::expected<void, Ailment> healthcheck(bool, std::stop_token) override { return {}; }
+};
+
+}  // namespace
+
+MadeBoard make_none_board(const BoardOptions&) { return std::make_unique<NoneBoard>(); }
+
+}  // namespace boruta::dryad

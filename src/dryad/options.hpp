@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/caps.hpp"
+#include "dryad/runner.hpp"
+
+namespace boruta::dryad {
+
+struct SimulateOptions {
+  std::size_t count = 0;
+  /// The first eight digits of the workers' UUIDs.
+  std::string uuid_prefix = "fa4e0000";
+  Capabilities caps;
+  /// What each worker tells of its sshd.
+  std::string ssh_address;
+  Faults faults;
+};
+
+/// dryad's command line.
+struct Options {
+  std::filesystem::path config = "/etc/boruta/dryad.conf";
+  /// These beat the config.
+  std::optional<std::filesystem::path> token_file;
+  std::optional<std::filesystem::path> ca_file;
+  std::optional<std::filesystem::path> state_dir;
+  std::optional<std::string> boruta;
+  /// Only look whether everything is fine.
+  bool check = false;
+  std::optional<SimulateOptions> simulate;
+};
+
+/// Error: the exit code, after help, version or what is wrong was printed.
+[[nodiscard]] std::expected<Options, int> parse_options(int argc, const char* const* argv);
+
+}  // namespace boruta::dryad

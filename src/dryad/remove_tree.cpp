@@ -1,0 +1,167 @@
+// Removal of what a user left. The user may have done their worst: links, deep nesting, unreadable directories.
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+#include "dryad/files.hpp"
+
+namespace boruta::dryad {
+namespace {
+
+/// A directory deeper than this is moved up to the top and removed from there, so that neither open files nor the
+/// stack run out.
+constexpr int kDepth = 64;
+/// Rounds of moving up; each takes kDepth levels off the deepest branch.
+constexpr int kRounds = 100'000;
+
+/// Removes below one directory, either everything or what one user owns.
+class Remover {
+ public:
+  Remover(std::filesystem::path top, int top_fd, std::optional<uid_t> owner)
+      : top_(std::move(top)), top_fd_(top_fd), owner_(owner) {}
+
+  std::expected<void, std::string> run() {
+    for (int round = 0; round < kRounds; ++round) {
+      moved_up_ = false;
+      error_.clear();
+      clear(top_fd_, 0);
+      if (!moved_up_) break;
+    }
+    if (!error_.empty()) return std::unexpected(error_);
+    return {};
+  }
+
+ private:
+  [[nodiscard]] bool goes(const struct stat& info) const { return !owner_ || info.st_uid == *owner_; }
+
+  void note(const char* name, int error) {
+    if (error_.empty()) error_ = fmt::format("below {}: {}", top_.native(), errno_text(name, error));
+  }
+
+  void clear(int fd, int depth) {
+    for (const auto& name : names_in(fd)) remove_entry(fd, name.c_str(), depth);
+  }
+
+  /// All names at once: removing while reading a directory may skip entries.
+  std::vector<std::string> names_in(int fd) {
+    std::vector<std::string> names;
+    const int copy = ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* stream = copy < 0 ? nullptr : ::fdopendir(copy);
+    if (stream == nullptr) {
+      note(".", errno);
+      if (copy >= 0) ::close(copy);
+      return names;
+    }
+    while (const dirent* entry = ::readdir(stream)) {
+      if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
+        names.emplace_back(entry->d_name);
+      }
+    }
+    ::closedir(stream);
+    return names;
+  }
+
+  void remove_entry(int parent, const char* name, int depth) {
+    struct stat info{};
+    if (::fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) note(name, errno);
+      return;
+    }
+    const bool directory = S_ISDIR(info.st_mode);
+    if (directory && !enter(parent, name, info, depth)) return;
+    if (!goes(info)) return;
+    if (::unlinkat(parent, name, directory ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT) return;
+    const int error = errno;
+    const bool holds_others = owner_ && (error == ENOTEMPTY || error == EEXIST);
+    if (holds_others && ::fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) == 0) return;
+    note(name, error);
+  }
+
+  /// Clears the directory. False: it was moved up, or must be left alone.
+  bool enter(int parent, const char* name, const struct stat& info, int depth) {
+    struct stat above{};
+    if (::fstat(parent, &above) != 0 || above.st_dev != info.st_dev) {
+      // A mount point: what is on it belongs to someone else, unless all must go.
+      if (!owner_) note(name, EBUSY);
+      return false;
+    }
+    if (depth >= kDepth) {
+      if (goes(info)) move_up(parent, name);
+      return false;
+    }
+    int fd = open_directory(parent, name);
+    if (fd < 0 && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) fd = open_directory(parent, name);
+    if (fd < 0) {
+      note(name, errno);
+      return false;
+    }
+    // Without this, an entry of a read-only directory of our own could not be removed.
+    if (goes(info) && (info.st_mode & S_IRWXU) != S_IRWXU) ::fchmod(fd, 0700);
+    clear(fd, depth + 1);
+    ::close(fd);
+    return true;
+  }
+
+  static int open_directory(int parent, const char* name) {
+    return ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  }
+
+  void move_up(int parent, const char* name) {
+    const std::string target = fmt::format(".boruta-removing-{}", moved_count_++);
+    if (::renameat2(parent, name, top_fd_, target.c_str(), RENAME_NOREPLACE) == 0 || errno == EEXIST) {
+      moved_up_ = true;
+      return;
+    }
+    note(name, errno);
+  }
+
+  std::filesystem::path top_;
+  int top_fd_;
+  std::optional<uid_t> owner_;
+  std::string error_;
+  bool moved_up_ = false;
+  unsigned moved_count_ = 0;
+};
+
+std::expected<void, std::string> clear_directory(const std::filesystem::path& dir, std::optional<uid_t> owner) {
+  int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == EACCES && ::chmod(dir.c_str(), 0700) == 0) {
+    fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  }
+  if (fd < 0 && errno == ENOENT) return {};
+  if (fd < 0) return std::unexpected(errno_text(dir, errno));
+  if (!owner) ::fchmod(fd, 0700);
+  auto cleared = Remover(dir, fd, owner).run();
+  ::close(fd);
+  return cleared;
+}
+
+}  // namespace
+
+std::expected<void, std::string> remove_tree(const std::filesystem::path& path) {
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return {};
+    return std::unexpected(errno_text(path, errno));
+  }
+  if (S_ISDIR(info.st_mode)) {
+    if (auto cleared = clear_directory(path, std::nullopt); !cleared) return cleared;
+  }
+  if ((S_ISDIR(info.st_mode) ? ::rmdir(path.c_str()) : ::unlink(path.c_str())) != 0) {
+    return std::unexpected(errno_text(path, errno));
+  }
+  return {};
+}
+
+std::expected<void, std::string> remove_owned(const std::filesystem::path& dir, uid_t owner) {
+  return clear_directory(dir, owner);
+}
+
+}  // namespace boruta::dryad

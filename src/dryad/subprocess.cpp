@@ -1,0 +1,207 @@
+#include "dryad/subprocess.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <poll.h>
+#include <spawn.h>
+#include <string_view>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace boruta::dryad {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t kTailBytes = 4096;
+constexpr std::size_t kLineBytes = 512;
+/// How soon a stop is noticed.
+constexpr std::chrono::milliseconds kStopPoll{50};
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  result.reserve(texts.size() + 1);
+  for (const auto& text : texts) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+std::vector<std::string> merged_environment(const std::vector<std::string>& extra) {
+  std::vector<std::string> merged;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto name = text.substr(0, text.find('='));
+    const bool replaced =
+        std::ranges::any_of(extra, [&](std::string_view other) { return other.substr(0, other.find('=')) == name; });
+    if (!replaced) merged.emplace_back(text);
+  }
+  merged.insert(merged.end(), extra.begin(), extra.end());
+  return merged;
+}
+
+struct Child {
+  pid_t pid = -1;
+  int pidfd = -1;
+  int errors = -1;
+};
+
+/// Releases what posix_spawn needed.
+struct SpawnSettings {
+  posix_spawn_file_actions_t files{};
+  posix_spawnattr_t attributes{};
+  SpawnSettings() {
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+  ~SpawnSettings() {
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+  }
+};
+
+std::expected<Child, std::string> spawn(const Program& program) {
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return std::unexpected(std::generic_category().message(errno));
+  SpawnSettings settings;
+  posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&settings.files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_adddup2(&settings.files, pipe_ends[1], STDERR_FILENO);
+  sigset_t all;
+  sigset_t none;
+  sigfillset(&all);
+  sigemptyset(&none);
+  posix_spawnattr_setsigdefault(&settings.attributes, &all);
+  posix_spawnattr_setsigmask(&settings.attributes, &none);
+  posix_spawnattr_setpgroup(&settings.attributes, 0);
+  posix_spawnattr_setflags(&settings.attributes,
+                           POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  const auto environment = merged_environment(program.environment);
+  Child child;
+  const int error = ::posix_spawnp(&child.pid, program.argv.front().c_str(), &settings.files, &settings.attributes,
+                                   pointers(program.argv).data(), pointers(environment).data());
+  ::close(pipe_ends[1]);
+  if (error != 0) {
+    ::close(pipe_ends[0]);
+    return std::unexpected(fmt::format("{}: {}", program.argv.front(), std::generic_category().message(error)));
+  }
+  child.errors = pipe_ends[0];
+  ::fcntl(child.errors, F_SETFL, O_NONBLOCK);
+  child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0));
+  return child;
+}
+
+/// Appends what can be read now, keeping the end of it. False at the end of the stream.
+bool drain(int fd, std::string& tail) {
+  char buffer[1024];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got == 0) return false;
+    if (got < 0) return errno == EAGAIN || errno == EINTR;
+    tail.append(buffer, static_cast<std::size_t>(got));
+    if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+  }
+}
+
+std::string last_line_of(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const auto end = text.find_last_not_of(kBlank);
+  if (end == std::string_view::npos) return {};
+  text = text.substr(0, end + 1);
+  const auto begin = text.find_last_of("\r\n");
+  if (begin != std::string_view::npos) text.remove_prefix(begin + 1);
+  return std::string(text.substr(0, kLineBytes));
+}
+
+/// Returns when the program has ended by itself (kExited), or why it must be killed.
+ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop,
+                        std::string& tail) {
+  bool reading = true;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
+    if (left.count() <= 0) return ProgramEnd::kTimedOut;
+    if (stop.stop_requested()) return ProgramEnd::kStopped;
+    const auto slice = stop.stop_possible() ? std::min(left, kStopPoll) : left;
+    // The program's end is what counts: a daemon that it left may hold its standard error open for ever.
+    pollfd waits[2] = {{child.pidfd, POLLIN, 0}, {reading ? child.errors : -1, POLLIN, 0}};
+    const int timeout_ms = static_cast<int>(std::min<std::int64_t>(slice.count(), 60'000));
+    if (::poll(waits, 2, timeout_ms) < 0 && errno != EINTR) return ProgramEnd::kTimedOut;
+    if (waits[1].revents != 0) reading = drain(child.errors, tail);
+    if (waits[0].revents != 0) return ProgramEnd::kExited;
+  }
+}
+
+}  // namespace
+
+std::expected<ProgramResult, std::string> run_program(const Program& program, std::stop_token stop) {
+  const auto child = spawn(program);
+  if (!child) return std::unexpected(child.error());
+  std::string tail;
+  ProgramResult result;
+  const auto deadline = Steady::now() + std::chrono::duration_cast<Steady::duration>(program.limit);
+  // A kernel without pidfd_open (before 5.3) can't wait for both; such a program is killed and said to have timed out.
+  result.end = child->pidfd < 0 ? ProgramEnd::kTimedOut : wait_for_end(*child, deadline, stop, tail);
+  if (result.end != ProgramEnd::kExited) ::kill(-child->pid, SIGKILL);
+  int status = 0;
+  while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  drain(child->errors, tail);
+  ::close(child->errors);
+  if (child->pidfd >= 0) ::close(child->pidfd);
+  if (result.end == ProgramEnd::kExited && WIFSIGNALED(status)) result.end = ProgramEnd::kSignalled;
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+  result.last_line = last_line_of(tail);
+  return result;
+}
+
+std::string describe(const Program& program, const ProgramResult& result) {
+  const std::string name = std::filesystem::path(program.argv.front()).filename();
+  std::string text;
+  switch (result.end) {
+    case ProgramEnd::kExited:
+      text = fmt::format("{}: exit code {}", name, result.code);
+      break;
+    case ProgramEnd::kSignalled:
+      text = fmt::format("{}: killed by signal {}", name, result.code);
+      break;
+    case ProgramEnd::kTimedOut:
+      text = fmt::format("{}: not done within {}, killed", name, format_duration(program.limit));
+      break;
+    case ProgramEnd::kStopped:
+      text = fmt::format("{}: stopped", name);
+      break;
+  }
+  if (!result.last_line.empty()) text += ": " + result.last_line;
+  return text;
+}
+
+std::expected<void, std::string> run_or_say_why(const Program& program, std::stop_token stop) {
+  const auto result = run_program(program, std::move(stop));
+  if (!result) return std::unexpected(result.error());
+  if (!result->ok()) return std::unexpected(describe(program, *result));
+  return {};
+}
+
+bool has_program(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path;
+  while (!rest.empty()) {
+    const auto colon = rest.find(':');
+    const auto dir = rest.substr(0, colon);
+    if (!dir.empty() && ::access((std::string(dir) + "/" + name).c_str(), X_OK) == 0) return true;
+    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
+  }
+  return false;
+}
+
+}  // namespace boruta::dryad

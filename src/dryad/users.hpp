@@ -1,0 +1,31 @@
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+namespace boruta::dryad {
+
+/// What the system knows of an account.
+struct UserAccount {
+  std::string name;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::string comment;
+  std::string home;
+};
+
+/// Nothing if there is none; error: the system could not say.
+std::expected<std::optional<UserAccount>, std::string> find_user(const std::string& name);
+
+/// Who this process is.
+std::expected<UserAccount, std::string> present_user();
+
+/// Whether `uid` is one for people: neither root, nor of the system (below 1000), nor nobody.
+[[nodiscard]] bool is_user_uid(uid_t uid);
+
+/// Whether `name` is one that useradd takes, and that no tool mistakes for a flag.
+[[nodiscard]] bool is_user_name(const std::string& name);
+
+}  // namespace boruta::dryad
