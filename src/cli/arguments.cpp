@@ -1,0 +1,129 @@
+#include "cli/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+
+#include "cli/text.hpp"
+
+namespace boruta::cli {
+namespace {
+
+/// The instant of a local date and time; nothing when there is no such date.
+std::optional<Instant> from_local(std::tm parts) {
+  const auto wanted = parts;
+  parts.tm_isdst = -1;
+  const auto seconds = std::mktime(&parts);
+  // mktime turns 31 April into 1 May.
+  if (parts.tm_mday != wanted.tm_mday || parts.tm_mon != wanted.tm_mon) return std::nullopt;
+  return Instant(std::chrono::seconds(seconds));
+}
+
+bool read_digits(std::string_view& text, std::size_t digits, int& value) {
+  if (text.size() < digits) return false;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
+  if (error != std::errc{} || end != text.data() + digits || text.front() == '-') return false;
+  text.remove_prefix(digits);
+  return true;
+}
+
+bool skip(std::string_view& text, char wanted) {
+  if (!text.starts_with(wanted)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// "17:30" to its end.
+bool read_clock(std::string_view text, std::tm& parts) {
+  const bool read = read_digits(text, 2, parts.tm_hour) && skip(text, ':') && read_digits(text, 2, parts.tm_min);
+  parts.tm_sec = 0;
+  return read && text.empty() && parts.tm_hour < 24 && parts.tm_min < 60;
+}
+
+std::optional<Instant> read_local(std::string_view text, Instant now) {
+  auto parts = local_time(now);
+  if (read_clock(text, parts)) {
+    auto time = from_local(parts);
+    if (time && *time <= now) {
+      // Tomorrow, by the calendar: a day may have 23 or 25 hours.
+      parts.tm_mday += 1;
+      parts.tm_isdst = -1;
+      time = Instant(std::chrono::seconds(std::mktime(&parts)));
+    }
+    return time;
+  }
+  std::tm date{};
+  const bool is_date = read_digits(text, 4, date.tm_year) && skip(text, '-') && read_digits(text, 2, date.tm_mon) &&
+                       skip(text, '-') && read_digits(text, 2, date.tm_mday);
+  date.tm_year -= 1900;
+  date.tm_mon -= 1;
+  if (!is_date || date.tm_year < 70 || date.tm_year > 300) return std::nullopt;
+  if (text.empty()) return from_local(date);
+  if (!skip(text, ' ') && !skip(text, 'T')) return std::nullopt;
+  if (!read_clock(text, date)) return std::nullopt;
+  return from_local(date);
+}
+
+}  // namespace
+
+SplitLine split_command(std::span<const std::string> words) {
+  SplitLine split;
+  const auto end = std::ranges::find(words, "--");
+  split.arguments.assign(words.begin(), end);
+  if (end != words.end()) split.command.emplace(end + 1, words.end());
+  return split;
+}
+
+Parsed<Capabilities> parse_caps(std::span<const std::string> words) {
+  Capabilities caps;
+  for (const auto& word : words) {
+    const auto equals = word.find('=');
+    if (equals == std::string::npos) {
+      return std::unexpected(
+          fmt::format("\"{}\" is not KEY=VALUE, like board=rpi4; a command to run goes after \"--\"", printable(word)));
+    }
+    if (equals == 0) return std::unexpected(fmt::format("\"{}\" has no name before \"=\"", printable(word)));
+    if (std::string_view("<>!~").find(word[equals - 1]) != std::string_view::npos) {
+      return std::unexpected(fmt::format("\"{}\": only KEY=VALUE is understood, no comparisons", printable(word)));
+    }
+    const auto key = word.substr(0, equals);
+    if (!caps.emplace(key, word.substr(equals + 1)).second) {
+      return std::unexpected(fmt::format("\"{}\": {} is given twice", printable(word), printable(key)));
+    }
+  }
+  if (const auto wrong = check_limits(caps)) return std::unexpected(printable(*wrong));
+  return caps;
+}
+
+Parsed<RequestId> parse_request_id(std::string_view text) {
+  RequestId id;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id.value);
+  if (error != std::errc{} || end != text.data() + text.size() || id.value == 0) {
+    return std::unexpected(fmt::format("\"{}\" is not the number of a request, like 42", printable(text)));
+  }
+  return id;
+}
+
+Parsed<Duration> parse_span(std::string_view option, std::string_view text) {
+  const auto span = parse_duration(text);
+  if (!span || *span <= Duration::zero()) {
+    return std::unexpected(
+        fmt::format("{} \"{}\": a duration like \"90s\", \"5m\" or \"2h\" is expected", option, printable(text)));
+  }
+  return *span;
+}
+
+Parsed<WallTime> parse_when(std::string_view option, std::string_view text, Instant now) {
+  if (const auto span = parse_duration(text)) return WallTime{.at = now + *span};
+  const auto written = parse_rfc3339(text);
+  if (written.time) return *written.time;
+  if (const auto local = read_local(text, now)) return WallTime{.at = *local};
+  return std::unexpected(
+      fmt::format("{} \"{}\": a time like \"2h\" (from now), \"17:30\", \"2030-01-02 17:30\" or RFC 3339 is expected",
+                  option, printable(text)));
+}
+
+}  // namespace boruta::cli

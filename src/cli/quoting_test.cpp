@@ -1,0 +1,77 @@
+#include "cli/quoting.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace boruta::cli {
+namespace {
+
+/// What `sh -c` makes of a line: its words, each ended by NUL.
+std::string words_of_shell(const std::string& line) {
+  // The line goes through one more quoting to reach sh -c, by the simplest rule there is.
+  std::string script = "printf '%s\\0' " + line;
+  std::string quoted = "'";
+  for (const char letter : script) {
+    if (letter == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted.push_back(letter);
+    }
+  }
+  quoted += "'";
+  FILE* pipe = ::popen(("sh -c " + quoted).c_str(), "r");
+  std::string out;
+  for (int letter = std::fgetc(pipe); letter != EOF; letter = std::fgetc(pipe))
+    out.push_back(static_cast<char>(letter));
+  ::pclose(pipe);
+  return out;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) {
+    out += word;
+    out.push_back('\0');
+  }
+  return out;
+}
+
+TEST(Quoting, LeavesPlainWordsAlone) {
+  EXPECT_EQ(quote_command(std::vector<std::string>{"./flash.sh", "-v", "img-1.2.bin"}), "./flash.sh -v img-1.2.bin");
+}
+
+TEST(Quoting, GivesTheShellTheWordsBack) {
+  const std::vector<std::string> words{"",    " ",    "a b",   "'",     "\"",   "$HOME", "`id`", "a\nb",  "*",
+                                       "~",   "x=y",  "#c",    "a;b",   "a&&b", "\\",    "!x",   "{a,b}", "-n",
+                                       "é漢", "'\"'", "$(id)", "a\\'b", "\t",   "|",     ">f",   "(x)",   "[a-z]"};
+  EXPECT_EQ(words_of_shell(quote_command(words)), joined(words));
+}
+
+RC_GTEST_PROP(Quoting, GivesTheShellAnyWordsBack, ()) {
+  const auto letters = rc::gen::inRange(1, 256);
+  const auto word =
+      rc::gen::container<std::string>(rc::gen::map(letters, [](int code) { return static_cast<char>(code); }));
+  auto words = *rc::gen::container<std::vector<std::string>>(word);
+  words.resize(std::min<std::size_t>(words.size(), 20));
+  words.emplace_back("end");
+  RC_ASSERT(words_of_shell(quote_command(words)) == joined(words));
+}
+
+TEST(Quoting, ShowsCapabilitiesAsOneWouldTypeThem) {
+  EXPECT_EQ(describe_caps({}), "anything");
+  EXPECT_EQ(describe_caps({{"board", "rpi4"}, {"ram", "4GiB"}}), "board=rpi4 ram=4GiB");
+  EXPECT_EQ(describe_caps({{"name", "left desk"}, {"x", ""}}), "'name=left desk' x=");
+  EXPECT_EQ(describe_caps({{"a", "\x1b[2J"}}), "'a=\uFFFD[2J'");
+}
+
+TEST(Quoting, KeepsSshFromExpandingPaths) {
+  EXPECT_EQ(quote_ssh_config("/tmp/boruta-x/key"), "/tmp/boruta-x/key");
+  EXPECT_EQ(quote_ssh_config("/tmp/a b%h"), "\"/tmp/a b%%h\"");
+}
+
+}  // namespace
+}  // namespace boruta::cli

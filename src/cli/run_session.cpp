@@ -1,0 +1,278 @@
+#include "cli/run_session.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "cli/fitting.hpp"
+#include "cli/quoting.hpp"
+#include "cli/text.hpp"
+#include "cli/worker_names.hpp"
+#include "runtime/deadline.hpp"
+
+namespace boruta::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds kAcquireWait = 30s;
+constexpr Duration kAskAgain = 2s;
+constexpr Duration kClosePatience = 30s;
+/// A server that stays away so long while we wait is not waited for.
+constexpr Duration kServerPatience = 10min;
+/// How many looks at the request go by between two at all the workers.
+constexpr unsigned kLooksPerWorkerList = 8;
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+
+}  // namespace
+
+RunSession::RunSession(Session* session, RunOptions options)
+    : session_(session),
+      options_(std::move(options)),
+      changed_(session->executor()),
+      interrupts_(session->executor(),
+                  [this] {
+                    // Who insists does not wait for an answer either.
+                    if (interrupts_.count() > 1 && control_) control_->abort();
+                    changed_.notify_all();
+                  }),
+      live_(session->terminal().error, &terminal_columns,
+            [quiet = options_.quiet](std::string_view text) {
+              if (!quiet) std::fwrite(text.data(), 1, text.size(), stderr);
+            }),
+      acquire_timer_(session->executor()),
+      watch_timer_(session->executor()) {}
+
+Verdict RunSession::verdict_of(ExitCode code, std::string message) const {
+  return {.code = to_int(code), .message = std::move(message)};
+}
+
+std::string RunSession::title() const { return id_ ? fmt::format("request {}", id_->value) : "request"; }
+
+Task<int> RunSession::run() {
+  Verdict verdict;
+  std::exception_ptr failure;
+  try {
+    verdict = co_await live_through();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  live_.keep();
+  if (id_) co_await close();
+  if (failure && interrupts_.any() && !id_) co_return to_int(ExitCode::kInterrupted);
+  if (failure) std::rethrow_exception(failure);
+  summarize(verdict);
+  co_return verdict.code;
+}
+
+Task<Verdict> RunSession::live_through() {
+  control_ = session_->make_client(30s);
+  co_await file();
+  if (auto over = co_await await_access()) co_return std::move(*over);
+  JobSession::Job job;
+  job.id = *id_;
+  job.worker_name = co_await worker_name();
+  job.lease = options_.lease;
+  JobSession use(session_, &interrupts_, &live_, std::move(job), options_.work);
+  auto verdict = co_await use.run(std::move(*access_));
+  command_time_ = use.command_time();
+  co_return verdict;
+}
+
+Task<void> RunSession::file() {
+  workers_ = session_->need(co_await control_->list_workers()).value;
+  const auto hopeless = explain_no_fit(workers_, options_.caps);
+  if (hopeless && !options_.wait_for_worker) {
+    throw CliError(ExitCode::kNothingFits, *hopeless, "--wait-for-worker files the request all the same");
+  }
+  client::NewRequest wanted;
+  wanted.caps = options_.caps;
+  wanted.priority = options_.priority;
+  wanted.lease = options_.lease;
+  filed_ = session_->now();
+  id_ = session_->need(co_await control_->create_request(std::move(wanted), client::make_idempotency_key())).value;
+  auto request = session_->need(co_await control_->get_request(*id_)).value;
+  if (!options_.wait_for_worker) refuse_hopeless(request);
+  live_.say(labelled(title(), fmt::format("{} · priority {}", describe_caps(options_.caps), options_.priority)));
+  if (hopeless) live_.say(labelled("", fmt::format("{}; it waits for one that comes", *hopeless)));
+  update(std::move(request));
+}
+
+/// Capabilities fit some worker; whether one serves the owner's groups is known from the request on.
+void RunSession::refuse_hopeless(const client::RequestInfo& request) const {
+  const bool waits = request.state == client::RequestState::kWaiting;
+  if (waits && request.fits.value_or(1) == 0) {
+    throw CliError(ExitCode::kNothingFits, explain_no_group(workers_, options_.caps),
+                   "--wait-for-worker files the request all the same");
+  }
+}
+
+/// Nothing when there is access, else why waiting is over.
+Task<std::optional<Verdict>> RunSession::await_access() {
+  acquirer_ = session_->make_client(30s);
+  watcher_ = session_->make_client(10s);
+  runtime::TaskGroup tasks(session_->executor());
+  waiting_ = true;
+  tasks.spawn("acquire", acquire());
+  tasks.spawn("watch", watch());
+  while (!access_ && !over_ && !interrupts_.any()) {
+    const auto waited = session_->now() - filed_;
+    if (options_.timeout && waited >= *options_.timeout) {
+      over_ = verdict_of(ExitCode::kNotStarted, fmt::format("gave up after {}", format_span(*options_.timeout)));
+      break;
+    }
+    if (away_since_ && session_->now() - *away_since_ > kServerPatience) {
+      over_ = verdict_of(ExitCode::kUnreachable, status_.trouble);
+      break;
+    }
+    if (request_ && request_->state == client::RequestState::kWaiting) draw();
+    co_await runtime::with_deadline(session_->clock(), 1s, changed_.wait());
+  }
+  waiting_ = false;
+  acquirer_->abort();
+  watcher_->abort();
+  acquire_timer_.cancel();
+  watch_timer_.cancel();
+  co_await tasks.join();
+  live_.keep();
+  if (interrupts_.any()) co_return verdict_of(ExitCode::kInterrupted, {});
+  if (access_) co_return std::nullopt;
+  co_return over_;
+}
+
+Task<void> RunSession::acquire() {
+  while (waiting_ && !access_ && !over_) {
+    auto answer = co_await acquirer_->acquire_worker(*id_, kAcquireWait);
+    if (!waiting_) {
+      if (answer) access_ = std::move(answer->value);
+      break;
+    }
+    if (answer) {
+      access_ = std::move(answer->value);
+      break;
+    }
+    if (answer.error().kind == client::ErrorKind::kRefused && answer.error().status == 400) {
+      // Either the time has passed, or the request has left WAITING some other way.
+      auto request = co_await acquirer_->get_request(*id_);
+      if (request) update(std::move(request->value));
+    } else {
+      refused(answer.error());
+    }
+    if (over_) break;
+    acquire_timer_.expires_after(away_since_ ? kAskAgain : Duration(200ms));
+    co_await acquire_timer_.async_wait(kToken);
+  }
+  changed_.notify_all();
+}
+
+/// Keeps the line that tells how the request fares up to date.
+Task<void> RunSession::watch() {
+  for (unsigned look = 0; waiting_; ++look) {
+    watch_timer_.expires_after(kAskAgain);
+    co_await watch_timer_.async_wait(kToken);
+    if (!waiting_) co_return;
+    auto request = co_await watcher_->get_request(*id_);
+    if (!waiting_) co_return;
+    if (!request) {
+      refused(request.error());
+      continue;
+    }
+    if (look % kLooksPerWorkerList == kLooksPerWorkerList - 1) {
+      auto workers = co_await watcher_->list_workers();
+      if (workers) workers_ = std::move(workers->value);
+    }
+    update(std::move(request->value));
+  }
+}
+
+void RunSession::refused(const client::ApiError& error) {
+  if (!client::is_temporary(error) && error.status != 429) {
+    over_ = Verdict{.code = to_int(exit_code_of(error)), .message = session_->describe(error)};
+  } else {
+    if (!away_since_) away_since_ = session_->now();
+    status_.trouble = session_->describe(error);
+  }
+  changed_.notify_all();
+}
+
+void RunSession::update(client::RequestInfo request) {
+  away_since_.reset();
+  status_ = WaitStatus{.position = request.position,
+                       .queue = request.queue,
+                       .fits = request.fits,
+                       .fits_idle = request.fits_idle,
+                       .count = std::nullopt,
+                       .not_before = {},
+                       .trouble = {}};
+  status_.count = count_fits(workers_, options_.caps, request.owner_groups, false);
+  if (request.fits && status_.count->total() != *request.fits) {
+    // The owner may be an admin, whom every worker serves.
+    status_.count = count_fits(workers_, options_.caps, request.owner_groups, true);
+  }
+  const auto now = session_->now();
+  if (request.valid_after && *request.valid_after > now) status_.not_before = short_time(*request.valid_after, now);
+  over_ = judge_wait(request);
+  request_ = std::move(request);
+  changed_.notify_all();
+}
+
+void RunSession::draw() { live_.show("waiting", describe_wait(status_), session_->now() - filed_); }
+
+Task<std::string> RunSession::worker_name() {
+  auto request = co_await control_->get_request(*id_);
+  if (request) request_ = std::move(request->value);
+  const auto uuid = request_ && request_->job ? request_->job->worker_uuid : std::string();
+  if (std::ranges::find(workers_, uuid, &client::WorkerInfo::uuid) == workers_.end()) {
+    auto workers = co_await control_->list_workers();
+    if (workers) workers_ = std::move(workers->value);
+  }
+  const auto names = name_workers(workers_);
+  const auto name = names.find(uuid);
+  if (name != names.end()) co_return name->second;
+  co_return uuid.empty() ? std::string("worker") : uuid;
+}
+
+/// Tries for a while when the server is away: a request that stays open keeps a worker from others.
+Task<void> RunSession::close() {
+  const auto before = interrupts_.count();
+  const auto client = session_->make_client(10s);
+  const auto start = session_->now();
+  while (true) {
+    const auto done = co_await client->close_request(*id_);
+    const bool ended = !done && (done.error().status == 400 || done.error().status == 404);
+    if (done || ended) break;
+    not_closed_ = session_->describe(done.error());
+    const bool insisted = interrupts_.count() > std::max(before, 1U);
+    if (!client::is_temporary(done.error()) || session_->now() - start > kClosePatience || insisted) co_return;
+    live_.show("closing", not_closed_, session_->now() - start);
+    co_await runtime::with_deadline(session_->clock(), 1s, changed_.wait());
+  }
+  live_.keep();
+  not_closed_.clear();
+}
+
+void RunSession::summarize(const Verdict& verdict) {
+  live_.keep();
+  if (!verdict.message.empty()) session_->note(fmt::format("boruta: {}: {}", title(), verdict.message));
+  if (!not_closed_.empty()) {
+    session_->note(fmt::format("boruta: request {} could not be closed: {}", id_->value, not_closed_));
+    session_->note(
+        fmt::format("        a job that nobody prolongs ends by itself within {}; `boruta close {}` ends it now",
+                    format_span(options_.lease), id_->value));
+    return;
+  }
+  const bool withdrawn = !access_ && !command_time_;
+  if (withdrawn && interrupts_.any()) {
+    live_.say(labelled("cancelled", fmt::format("request {} withdrawn; nothing is left behind", id_->value)));
+    return;
+  }
+  const auto ran = command_time_ ? fmt::format(" · ran {}", format_span(*command_time_)) : std::string();
+  live_.say(labelled("closed", fmt::format("request {}{} · exit {}", id_->value, ran, verdict.code)));
+}
+
+}  // namespace boruta::cli
