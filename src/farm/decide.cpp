@@ -29,6 +29,14 @@ Verdict check_owner(const Farm& farm, const Actor& actor, RequestId id) {
                                                      id.value, owner == nullptr ? "another user" : owner->name));
 }
 
+JobResumed resumed_after(Duration pause, RequestId id, const Job& job, Duration pause_used) {
+  return JobResumed{.id = id,
+                    .timeout = job.timeout + pause,
+                    .timeout_max = job.timeout_max + pause,
+                    .claim_by = job.claim_by ? std::optional(*job.claim_by + pause) : std::nullopt,
+                    .pause_used = pause_used};
+}
+
 std::expected<Events, Refusal> decide(const Farm& farm, const Command& command, Now now) {
   Emitter out(farm, command.actor, now);
   const auto verdict = std::visit([&](const auto& body) { return decide_on(out, body); }, command.body);

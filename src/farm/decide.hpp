@@ -11,7 +11,8 @@ namespace boruta::farm {
 
 /// Decides what `command` does to `farm` at `now`. Pure: reads no clock, draws no random number, changes nothing;
 /// equal inputs give equal outputs. Returns the events to journal in order (maybe none), or why it is refused.
-/// REQUIRES: nothing is due at `now` (see decide_due).
+/// REQUIRES: nothing is due at `now` (see decide_due), unless the command is StartServer, which judges by itself what
+/// became due while the server was down.
 [[nodiscard]] std::expected<Events, Refusal> decide(const Farm& farm, const Command& command, Now now);
 
 /// What time alone does to `farm`: the events of the one thing that is due first at `now`, none when nothing is.

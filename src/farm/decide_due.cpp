@@ -66,8 +66,7 @@ void end_patience(Emitter& out, const Worker& worker) {
 Events decide_due(const Farm& farm, Now now) {
   Emitter out(farm, Actor{}, now);
   if (const auto deadline = farm.earliest_deadline(); deadline && deadline->first <= now.wall) {
-    out.add(RequestEnded{
-        .id = deadline->second, .state = RequestState::kTimeout, .reason = "no worker was free before the deadline"});
+    out.time_out(deadline->second);
   } else if (const auto end = farm.earliest_job_end(); end && end->first <= now.lease) {
     end_overdue_job(out, *farm.find_request(end->second));
   } else if (const auto timeout = farm.earliest_agent_timeout(); timeout && timeout->first <= now.lease) {

@@ -55,22 +55,37 @@ Verdict decide_maintenance(Emitter& out, const Worker& worker, const SetWorkerSt
   return {};
 }
 
+/// The agent is not there yet, so the job's lease clock stands still until it is. A timeout that passed while the
+/// server was down is put off by the grace; a maximum that passed is not, and such a job is over now.
+void outlive_restart(Emitter& out, const Worker& worker) {
+  const auto& job = *out.farm().find_request(*worker.job)->job;
+  const auto now = out.now().lease;
+  out.add(WorkerLost{.uuid = worker.uuid});
+  if (job.paused_since) {
+    // It has stood still since before the restart. Only the grace begins anew.
+    const auto pause = std::max(now - *job.paused_since, Duration::zero());
+    out.add(resumed_after(pause, *worker.job, job, job.pause_used));
+  } else if (job.timeout <= now) {
+    const auto timeout = std::min(now + out.policy().lost_grace, job.timeout_max);
+    if (timeout > job.timeout) out.add(JobProlonged{.id = *worker.job, .timeout = timeout});
+    if (timeout <= now) return;
+  }
+  out.add(JobPaused{.id = *worker.job, .since = now});
+}
+
 }  // namespace
 
 Verdict decide_on(Emitter& out, const StartServer&) {
   const auto now = out.now();
   const auto& policy = out.policy();
+  for (const auto id : out.farm().open_requests()) {
+    const auto* request = out.farm().find_request(id);
+    if (request->state == RequestState::kWaiting && request->deadline.at <= now.wall) out.time_out(id);
+  }
   out.add(
       ServerStarted{.lease_now = now.lease, .respond_within = policy.respond_within, .lost_after = policy.lost_after});
   for (const auto& [uuid, worker] : out.farm().workers()) {
-    if (worker.state != WorkerState::kRunning) continue;
-    const auto& job = *out.farm().find_request(*worker.job)->job;
-    out.add(WorkerLost{.uuid = uuid});
-    if (!job.paused_since && job.timeout <= now.lease) {
-      const auto timeout = std::min(now.lease + policy.lost_grace, job.timeout_max);
-      if (timeout > job.timeout) out.add(JobProlonged{.id = *worker.job, .timeout = timeout});
-    }
-    out.add(JobPaused{.id = *worker.job, .since = now.lease});
+    if (worker.state == WorkerState::kRunning) outlive_restart(out, worker);
   }
   return {};
 }

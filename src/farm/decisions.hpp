@@ -19,6 +19,9 @@ using Verdict = std::expected<void, Refusal>;
 [[nodiscard]] Verdict check_admin(const Actor& actor);
 [[nodiscard]] Verdict check_reason(const std::string& reason);
 
+/// The job's lease clock goes on after it stood still for `pause`; what was left of its time is left still.
+[[nodiscard]] JobResumed resumed_after(Duration pause, RequestId id, const Job& job, Duration pause_used);
+
 [[nodiscard]] Verdict decide_on(Emitter& out, const StartServer& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const CreateRequest& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const UpdateRequest& command);

@@ -13,6 +13,10 @@ void Emitter::add(EventBody body) {
                           .body = std::move(body)});
 }
 
+void Emitter::time_out(RequestId id) {
+  add(RequestEnded{.id = id, .state = RequestState::kTimeout, .reason = "no worker was free before the deadline"});
+}
+
 void Emitter::change_state(const Worker& worker, WorkerState to, std::string reason) {
   add_change(worker, to, std::move(reason), false);
 }

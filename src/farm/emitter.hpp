@@ -23,6 +23,8 @@ class Emitter {
   [[nodiscard]] const Actor& actor() const { return actor_; }
   [[nodiscard]] Now now() const { return now_; }
 
+  /// The waiting request's deadline has passed.
+  void time_out(RequestId id);
   /// The worker goes where it is told; PREPARE and BUSY get their time to answer.
   void change_state(const Worker& worker, WorkerState to, std::string reason);
   /// The same for MAINTENANCE of a worker whose agent could not be told.

@@ -28,9 +28,11 @@ Engine::Engine(farm::Policy policy, const farm::Rows& rows, Now now) : farm_(pol
 
 Step Engine::execute(const farm::Command& command, Now now) {
   Step step;
-  run_due(now, step);
+  if (!std::holds_alternative<farm::StartServer>(command.body)) run_due(now, step);
   step.outcome = farm::decide(farm_, command, now);
   if (step.outcome) apply(*step.outcome, now, step);
+  // What the command itself made due goes before a match too: a deadline that is now, an agent already lost.
+  run_due(now, step);
   run_matches(now, step);
   return step;
 }

@@ -25,7 +25,8 @@ class Engine {
  public:
   Engine(farm::Policy policy, const farm::Rows& rows, Now now);
 
-  /// What was due goes first, then the command, then the matcher until it has nothing to add.
+  /// What is due goes first, then the command, then the matcher until it has nothing to add. StartServer comes before
+  /// what is due: it judges what happened while the server was down.
   [[nodiscard]] Step execute(const farm::Command& command, Now now);
   /// The same without a command: what time alone brings.
   [[nodiscard]] Step tick(Now now);
