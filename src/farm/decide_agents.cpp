@@ -44,21 +44,24 @@ bool differs(const Registration& before, const Registration& after) {
   return before.caps != after.caps || before.ssh_port != after.ssh_port || before.host_keys != after.host_keys;
 }
 
-void reconnect_running(Emitter& out, const Worker& worker, const RegisterWorker& command, bool changed) {
+void reconnect_running(Emitter& out, Worker worker, const RegisterWorker& command, bool changed) {
+  if (changed) {
+    out.add(WorkerChangePending{.uuid = worker.uuid, .registration = command.registration});
+    worker.pending = command.registration;
+  } else if (worker.pending) {
+    // The agent is again what it was when the job began: nothing waits for the job's end.
+    out.add(WorkerChanged{.uuid = worker.uuid, .registration = command.registration});
+    worker.pending.reset();
+  }
   const auto& job = *out.farm().find_request(*worker.job)->job;
-  const bool known = job.granted ? command.job == worker.job : command.prepared;
+  // Before its answer to Grant is here, the agent has the job already or stands prepared for it.
+  const bool known = command.job == worker.job || (!job.granted && command.prepared && !command.job);
   if (!known) {
     out.fail(worker, "the agent does not know its job any more");
-    return;
+  } else if (job.paused_since) {
+    const auto pause = out.now().lease - *job.paused_since;
+    out.add(resumed_after(pause, *worker.job, job, job.pause_used + pause));
   }
-  if (changed) out.add(WorkerChangePending{.uuid = worker.uuid, .registration = command.registration});
-  if (!job.paused_since) return;
-  const auto pause = out.now().lease - *job.paused_since;
-  out.add(JobResumed{.id = *worker.job,
-                     .timeout = job.timeout + pause,
-                     .timeout_max = job.timeout_max + pause,
-                     .claim_by = job.claim_by ? std::optional(*job.claim_by + pause) : std::nullopt,
-                     .pause_used = job.pause_used + pause});
 }
 
 void reconnect(Emitter& out, const Worker& before, const RegisterWorker& command) {
@@ -81,7 +84,8 @@ void reconnect(Emitter& out, const Worker& before, const RegisterWorker& command
   }
   if (changed) {
     out.add(WorkerChanged{.uuid = worker.uuid, .registration = command.registration});
-    out.change_state(worker, WorkerState::kBusy, "its capabilities or ports changed");
+    const bool in_admins_hands = worker.state == WorkerState::kBusy || worker.untold;
+    out.change_state(worker, WorkerState::kBusy, in_admins_hands ? worker.reason : "its capabilities or ports changed");
     return;
   }
   switch (worker.state) {
@@ -89,7 +93,11 @@ void reconnect(Emitter& out, const Worker& before, const RegisterWorker& command
       out.change_state(worker, WorkerState::kPrepare, {});
       return;
     case WorkerState::kIdle:
-      if (!command.prepared) out.change_state(worker, WorkerState::kPrepare, "its agent was not prepared any more");
+      if (command.job) {
+        out.change_state(worker, WorkerState::kPrepare, "its agent held a job that is over");
+      } else if (!command.prepared) {
+        out.change_state(worker, WorkerState::kPrepare, "its agent was not prepared any more");
+      }
       return;
     case WorkerState::kPrepare:
     case WorkerState::kBusy:

@@ -56,11 +56,10 @@ void Emitter::end_job(const Request& request, RequestState state, std::string re
   if (worker->lost) {
     take_over_pending(*worker);
     change_state(*worker, WorkerState::kFailed, "agent lost");
-  } else if (worker->pending) {
+  } else if (worker->draining || worker->pending) {
     take_over_pending(*worker);
-    change_state(*worker, WorkerState::kBusy, "its capabilities or ports changed");
-  } else if (worker->draining) {
-    change_state(*worker, WorkerState::kBusy, worker->drain_reason);
+    change_state(*worker, WorkerState::kBusy,
+                 worker->draining ? worker->drain_reason : "its capabilities or ports changed");
   } else {
     change_state(*worker, WorkerState::kPrepare, {});
   }
