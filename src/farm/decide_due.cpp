@@ -29,8 +29,7 @@ void lose_agent(Emitter& out, const Worker& worker) {
       out.fail(worker, "agent lost");
       return;
     case WorkerState::kBusy:
-      out.put_in_maintenance_untold(worker,
-                                    worker.reason.empty() ? "agent not told" : worker.reason + " (agent not told)");
+      out.put_in_maintenance_untold(worker, worker.reason);
       return;
     case WorkerState::kRunning:
       out.add(JobPaused{.id = *worker.job, .since = out.now().lease});
@@ -42,17 +41,18 @@ void lose_agent(Emitter& out, const Worker& worker) {
 }
 
 void end_patience(Emitter& out, const Worker& worker) {
-  const auto seconds = [](Duration duration) { return format_duration_spaced(duration); };
+  const auto respond_within = out.policy().respond_within;
   switch (worker.state) {
     case WorkerState::kPrepare:
-      out.fail(worker, fmt::format("Prepare was not answered within {}", seconds(out.policy().respond_within)));
+      out.fail(worker, fmt::format("Prepare was not answered within {}", format_duration_spaced(respond_within)));
       return;
     case WorkerState::kBusy:
       out.fail(worker,
-               fmt::format("PutInMaintenance was not answered within {}", seconds(out.policy().respond_within)));
+               fmt::format("PutInMaintenance was not answered within {}", format_duration_spaced(respond_within)));
       return;
     case WorkerState::kRunning:
-      out.fail(worker, fmt::format("Grant was not answered within {}", seconds(out.policy().grant_within)));
+      out.fail(worker,
+               fmt::format("Grant was not answered within {}", format_duration_spaced(out.policy().grant_within)));
       return;
     case WorkerState::kIdle:
     case WorkerState::kMaintenance:

@@ -70,6 +70,11 @@ std::string name_of(const Worker& worker) {
   return fmt::format("{}-{}", board == caps.end() ? "worker" : board->second, uuid.substr(uuid.size() - kTailLength));
 }
 
+std::string reason_of(const Worker& worker) {
+  if (!worker.untold) return worker.reason;
+  return worker.reason.empty() ? "agent not told" : fmt::format("{} (agent not told)", worker.reason);
+}
+
 const Groups& groups_of(const Worker& worker) {
   static const Groups kNone;
   return worker.groups ? *worker.groups : kNone;

@@ -177,6 +177,7 @@ struct Worker {
   std::string username;
   std::string key_fingerprint;
   Instant changed{};  ///< wall: when `state` became what it is
+  /// As it was given; see `reason_of` for people.
   std::string reason;
   /// By whom, as people know them.
   std::string changed_by;
@@ -189,6 +190,10 @@ struct Worker {
 
 /// The worker's name: its `name` capability, else its board or "worker" with the UUID's tail.
 [[nodiscard]] std::string name_of(const Worker& worker);
+
+/// Why the worker is in its state, for people; may be empty. `reason` is what the board shows, this tells besides when
+/// the agent does not know of the maintenance yet.
+[[nodiscard]] std::string reason_of(const Worker& worker);
 
 /// The worker's groups, empty when none were set.
 [[nodiscard]] const Groups& groups_of(const Worker& worker);
