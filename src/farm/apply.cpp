@@ -123,6 +123,7 @@ class Applier {
                         .paused_since = std::nullopt,
                         .tunnel_port = event.tunnel_port};
     });
+    farm_.pass_port(event.tunnel_port);
     change(event.worker, [&](Worker& worker) {
       worker.state = WorkerState::kRunning;
       worker.generation = event.generation;
@@ -164,6 +165,7 @@ class Applier {
 
   void operator()(const JobTunnelMoved& event) {
     change_job(event.id, [&](Job& job) { job.tunnel_port = event.tunnel_port; });
+    farm_.pass_port(event.tunnel_port);
   }
 
   void operator()(const WorkerRegistered& event) {

@@ -152,9 +152,12 @@ void Farm::mark_port(const Request& request, bool used) {
   const auto port = request.job->tunnel_port;
   // A job from before the range was changed keeps its port until it ends.
   if (port < policy_.first_tunnel_port || port > policy_.last_tunnel_port) return;
-  const std::size_t place = std::size_t{port} - policy_.first_tunnel_port;
-  used_ports_[place] = used;
-  if (used) next_port_ = (place + 1) % used_ports_.size();
+  used_ports_[std::size_t{port} - policy_.first_tunnel_port] = used;
+}
+
+void Farm::pass_port(std::uint16_t port) {
+  if (port < policy_.first_tunnel_port || port > policy_.last_tunnel_port) return;
+  next_port_ = (std::size_t{port} - policy_.first_tunnel_port + 1) % used_ports_.size();
 }
 
 std::shared_ptr<const Capabilities> Farm::intern(const Capabilities& caps) {

@@ -99,6 +99,8 @@ class Farm {
   void index(const Worker& worker);
   void unindex(const Worker& worker);
   void mark_port(const Request& request, bool used);
+  /// The search for a free port goes on behind this one, so that a port that was just left is taken again last.
+  void pass_port(std::uint16_t port);
   [[nodiscard]] std::shared_ptr<const Capabilities> intern(const Capabilities& caps);
 
   Policy policy_;
@@ -116,7 +118,6 @@ class Farm {
   std::set<std::pair<Instant, RequestId>> job_ends_;
   std::set<std::pair<Instant, WorkerUuid>> agent_timeouts_;
   std::vector<bool> used_ports_;
-  /// Where the search for a free port goes on.
   std::size_t next_port_ = 0;
   /// Capabilities that requests share; an entry dies with its last request.
   std::map<Capabilities, std::weak_ptr<const Capabilities>> interned_;
