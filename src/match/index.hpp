@@ -99,10 +99,12 @@ class Matcher::Index {
     QueueKey key = 0;
     Instant valid_after{};
     bool ready = false;
+    /// Where it came to a signature that nothing serves from one that something served: when it did (lease clock).
+    std::optional<Instant> unservable_since;
   };
   struct KnownWorker {
     Class* of = nullptr;
-    std::string name;
+    std::optional<std::string> name;
     /// Nothing unless idle and connected.
     std::optional<EventSeq> idle_since;
     std::vector<Signature*> pinned;
@@ -122,6 +124,7 @@ class Matcher::Index {
   void add(const farm::Farm& farm, const farm::Worker& worker, Now now);
   void remove(const farm::Farm& farm, WorkerUuid uuid, Now now);
   void set_idle(WorkerUuid uuid, KnownWorker& known, std::optional<EventSeq> idle_since);
+  void forget_name(WorkerUuid uuid, const std::optional<std::string>& name);
 
   // Signatures and classes
   [[nodiscard]] Signature& signature_for(const farm::Farm& farm, Needs needs, Now now);
@@ -147,7 +150,9 @@ class Matcher::Index {
   [[nodiscard]] std::optional<WorkerUuid> best_worker(const Signature& signature) const;
   [[nodiscard]] bool better(WorkerUuid left, WorkerUuid right) const;
   [[nodiscard]] farm::Events start_job(const farm::Farm& farm, const Choice& choice, Now now) const;
+  [[nodiscard]] farm::Events mark_servable(const farm::Farm& farm, Now now);
   [[nodiscard]] farm::Events invalidate(const farm::Farm& farm, Now now);
+  [[nodiscard]] std::set<const Signature*> competitors_of(const Signature& own) const;
 
   std::uint64_t last_serial_ = 0;
   std::map<Needs, std::unique_ptr<Signature>> signatures_;

@@ -9,12 +9,7 @@ namespace boruta::match {
 
 farm::Events Matcher::Index::next(const farm::Farm& farm, Now now) {
   promote(now);
-  if (!newly_unservable_.empty()) {
-    std::ranges::sort(newly_unservable_);
-    farm::Emitter out(farm, farm::Actor{}, now);
-    out.add(farm::RequestsServable{.ids = std::exchange(newly_unservable_, {})});
-    return out.take();
-  }
+  if (auto events = mark_servable(farm, now); !events.empty()) return events;
   if (auto events = invalidate(farm, now); !events.empty()) return events;
   if (!farm.free_tunnel_port()) return {};
   const auto choice = choose();
@@ -118,19 +113,40 @@ farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& cho
   return out.take();
 }
 
+/// Of the requests that lost their last worker, those that are waiting still and not known as once servable.
+farm::Events Matcher::Index::mark_servable(const farm::Farm& farm, Now now) {
+  auto ids = std::exchange(newly_unservable_, {});
+  std::erase_if(ids, [&](RequestId id) {
+    const auto* request = farm.find_request(id);
+    return request->state != farm::RequestState::kWaiting || request->was_servable;
+  });
+  if (ids.empty()) return {};
+  std::ranges::sort(ids);
+  farm::Emitter out(farm, farm::Actor{}, now);
+  out.add(farm::RequestsServable{.ids = std::move(ids)});
+  return out.take();
+}
+
 farm::Events Matcher::Index::invalidate(const farm::Farm& farm, Now now) {
   farm::Emitter out(farm, farm::Actor{}, now);
   while (!invalid_at_.empty() && invalid_at_.begin()->first <= now.lease) {
     auto& signature = *by_serial_.at(invalid_at_.begin()->second);
-    set_invalid_at(signature, std::nullopt);
+    // Requests that came here later have time left.
+    std::optional<Instant> next;
     for (const auto* queue : {&signature.ready, &signature.later}) {
       for (const auto key : *queue) {
-        if (!farm.find_request(id_of(key))->was_servable) continue;
-        out.add(farm::RequestEnded{.id = id_of(key),
-                                   .state = farm::RequestState::kInvalid,
-                                   .reason = "no registered worker could serve it any more"});
+        const auto id = id_of(key);
+        if (!farm.find_request(id)->was_servable) continue;
+        const auto since = requests_.at(id).unservable_since;
+        if (since && *since + farm.policy().invalid_after > now.lease) {
+          next = std::min(next.value_or(Instant::max()), *since + farm.policy().invalid_after);
+          continue;
+        }
+        out.add(farm::RequestEnded{
+            .id = id, .state = farm::RequestState::kInvalid, .reason = "no registered worker could serve it any more"});
       }
     }
+    set_invalid_at(signature, next);
   }
   return out.take();
 }

@@ -95,12 +95,19 @@ void Matcher::Index::judge_anew(const farm::Farm& farm, UserId owner, Now now) {
   std::ranges::sort(theirs);
   for (const auto id : theirs) {
     const auto waiting = requests_.at(id);
+    const auto needs = needs_of(farm, *farm.find_request(id)->caps, owner);
+    const auto& before = waiting.signature->needs;
+    if (needs.owner_groups == before.owner_groups && needs.any_group == before.any_group) continue;
     const bool was_servable = waiting.signature->fitting_workers > 0;
     requests_.erase(id);
     remove(id, waiting);
     add(farm, *farm.find_request(id), now);
-    const auto& signature = *requests_.at(id).signature;
-    if (was_servable && signature.fitting_workers == 0) newly_unservable_.push_back(id);
+    auto& moved = requests_.at(id);
+    auto& signature = *moved.signature;
+    if (!was_servable || signature.fitting_workers > 0) continue;
+    newly_unservable_.push_back(id);
+    moved.unservable_since = now.lease;
+    if (!signature.invalid_at) set_invalid_at(signature, now.lease + farm.policy().invalid_after);
   }
 }
 
@@ -173,25 +180,38 @@ void Matcher::Index::set_invalid_at(Signature& signature, std::optional<Instant>
   if (at) invalid_at_.emplace(*at, signature.serial);
 }
 
+/// The signatures that share a worker with `own`, itself included.
+std::set<const Signature*> Matcher::Index::competitors_of(const Signature& own) const {
+  std::set<const Signature*> competing{&own};
+  std::set<const Class*> shared;
+  const auto share = [&](const Class& of) {
+    if (!shared.insert(&of).second) return;
+    for (const auto& link : of.signatures) competing.insert(link.fitting);
+  };
+  for (const auto uuid : own.pinned_to) {
+    const auto& known = workers_.at(uuid);
+    share(*known.of);
+    competing.insert(known.pinned.begin(), known.pinned.end());
+  }
+  for (const auto& link : own.classes) share(*link.fitting);
+  if (own.is_pinned()) return competing;
+  for (const auto& [needs, other] : signatures_) {
+    const bool meet =
+        std::ranges::any_of(other->pinned_to, [&](WorkerUuid uuid) { return shared.contains(workers_.at(uuid).of); });
+    if (meet) competing.insert(other.get());
+  }
+  return competing;
+}
+
 Standing Matcher::Index::standing(RequestId id) const {
   const auto& waiting = requests_.at(id);
   const auto& own = *waiting.signature;
-  std::set<const Signature*> competing{&own};
-  const auto add_class = [&](const Class& of) {
-    for (const auto& link : of.signatures) competing.insert(link.fitting);
-  };
   Standing standing{.fits = own.fitting_workers};
-  for (const auto& link : own.classes) {
-    add_class(*link.fitting);
-    standing.fits_idle += link.fitting->idle.size();
-  }
+  for (const auto& link : own.classes) standing.fits_idle += link.fitting->idle.size();
   for (const auto uuid : own.pinned_to) {
-    const auto& known = workers_.at(uuid);
-    add_class(*known.of);
-    competing.insert(known.pinned.begin(), known.pinned.end());
-    if (known.idle_since) ++standing.fits_idle;
+    if (workers_.at(uuid).idle_since) ++standing.fits_idle;
   }
-  for (const auto* signature : competing) {
+  for (const auto* signature : competitors_of(own)) {
     standing.competing += signature->ready.size();
     standing.position +=
         static_cast<std::size_t>(std::distance(signature->ready.begin(), signature->ready.lower_bound(waiting.key)));

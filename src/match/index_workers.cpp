@@ -34,9 +34,9 @@ bool class_fits(const Signature& signature, const Class& of) {
   return has_caps && (needs.any_group || of.groups.empty() || intersects(needs.owner_groups, of.groups));
 }
 
-std::string name_cap(const farm::Worker& worker) {
+std::optional<std::string> name_cap(const farm::Worker& worker) {
   const auto name = worker.registration.caps.find(kNameCap);
-  return name == worker.registration.caps.end() ? std::string() : name->second;
+  return name == worker.registration.caps.end() ? std::nullopt : std::optional(name->second);
 }
 
 std::optional<EventSeq> availability(const farm::Worker& worker) {
@@ -62,7 +62,7 @@ void Matcher::Index::follow(const farm::Farm& farm, WorkerUuid uuid, Now now) {
     auto old = std::move(found->second);
     set_idle(uuid, old, std::nullopt);
     workers_.erase(found);
-    if (!old.name.empty()) workers_by_name_[old.name].erase(uuid);
+    forget_name(uuid, old.name);
     add(farm, *worker, now);
     for (auto* signature : old.pinned) {
       const auto& pinned = workers_.at(uuid).pinned;
@@ -90,14 +90,14 @@ void Matcher::Index::add(const farm::Farm& farm, const farm::Worker& worker, Now
     ++link.fitting->fitting_workers;
     add_fitting(farm, *link.fitting, link.fitting->fitting_workers - 1, now);
   }
-  if (!known.name.empty()) workers_by_name_[known.name].insert(worker.uuid);
+  if (known.name) workers_by_name_[*known.name].insert(worker.uuid);
   const auto pin_found = [&](const auto& map, const std::string& key) {
     const auto found = map.find(key);
     if (found == map.end()) return;
     for (const auto serial : found->second) {
       auto& signature = *by_serial_.at(serial);
       const bool named = (!signature.uuid || *signature.uuid == worker.uuid.to_string()) &&
-                         (!signature.name || *signature.name == known.name);
+                         (!signature.name || signature.name == known.name);
       if (!named || !class_fits(signature, of) || std::ranges::find(known.pinned, &signature) != known.pinned.end()) {
         continue;
       }
@@ -108,7 +108,7 @@ void Matcher::Index::add(const farm::Farm& farm, const farm::Worker& worker, Now
     }
   };
   pin_found(pinned_by_uuid_, worker.uuid.to_string());
-  pin_found(pinned_by_name_, known.name);
+  if (known.name) pin_found(pinned_by_name_, *known.name);
   set_idle(worker.uuid, known, availability(worker));
 }
 
@@ -120,7 +120,7 @@ void Matcher::Index::remove(const farm::Farm& farm, WorkerUuid uuid, Now now) {
     --signature->fitting_workers;
     add_fitting(farm, *signature, signature->fitting_workers + 1, now);
   }
-  if (!known.name.empty()) workers_by_name_[known.name].erase(uuid);
+  forget_name(uuid, known.name);
   auto& of = *known.of;
   workers_.erase(uuid);
   --of.members;
@@ -146,6 +146,13 @@ void Matcher::Index::set_idle(WorkerUuid uuid, KnownWorker& known, std::optional
   }
 }
 
+void Matcher::Index::forget_name(WorkerUuid uuid, const std::optional<std::string>& name) {
+  if (!name) return;
+  const auto found = workers_by_name_.find(*name);
+  found->second.erase(uuid);
+  if (found->second.empty()) workers_by_name_.erase(found);
+}
+
 /// The number of workers that fit has changed from `before`: the clock towards INVALID starts or stops.
 void Matcher::Index::add_fitting(const farm::Farm& farm, Signature& signature, std::size_t before, Now now) {
   if (before == 0 && signature.fitting_workers > 0) {
@@ -167,9 +174,7 @@ void Matcher::Index::mark_unservable(const farm::Farm& farm, const Signature& si
 }
 
 void Matcher::Index::pin(const farm::Farm& farm, Signature& signature) {
-  if (signature.uuid) {
-    pinned_by_uuid_[*signature.uuid].insert(signature.serial);
-  }
+  if (signature.uuid) pinned_by_uuid_[*signature.uuid].insert(signature.serial);
   if (signature.name) pinned_by_name_[*signature.name].insert(signature.serial);
   std::set<WorkerUuid> named;
   if (signature.uuid) {
@@ -180,7 +185,7 @@ void Matcher::Index::pin(const farm::Farm& farm, Signature& signature) {
   for (const auto uuid : named) {
     const auto known = workers_.find(uuid);
     if (known == workers_.end() || !class_fits(signature, *known->second.of)) continue;
-    if (signature.name && known->second.name != *signature.name) continue;
+    if (signature.name && known->second.name != signature.name) continue;
     signature.pinned_to.insert(uuid);
     known->second.pinned.push_back(&signature);
     ++signature.fitting_workers;
