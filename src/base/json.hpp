@@ -49,8 +49,9 @@ class JsonFields {
 
   void text(std::string_view name, std::string& out);
   void boolean(std::string_view name, bool& out);
-  /// A whole number without point or exponent, from `lowest` to `highest`.
-  void integer(std::string_view name, std::optional<std::int64_t>& out, std::int64_t lowest, std::int64_t highest);
+  /// A whole number without point or exponent, from `lowest` to `highest`; `wanted` says so in words of its own.
+  void integer(std::string_view name, std::optional<std::int64_t>& out, std::int64_t lowest, std::int64_t highest,
+               std::string_view wanted = {});
   void unsigned_integer(std::string_view name, std::optional<std::uint64_t>& out);
   /// RFC 3339; Go's zero time is nothing.
   void time(std::string_view name, std::optional<WallTime>& out);
@@ -99,6 +100,8 @@ class JsonWriter {
   void number(std::uint64_t value);
   void boolean(bool value);
   void null();
+  /// `value` is JSON already.
+  void raw(std::string_view value);
   void time(WallTime value);
   void time(Instant value) { time(WallTime{.at = value, .offset_minutes = 0}); }
   void texts(const std::vector<std::string>& values);

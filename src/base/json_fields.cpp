@@ -107,10 +107,10 @@ void JsonFields::boolean(std::string_view name, bool& out) {
 }
 
 void JsonFields::integer(std::string_view name, std::optional<std::int64_t>& out, std::int64_t lowest,
-                         std::int64_t highest) {
+                         std::int64_t highest, std::string_view wanted) {
   each(name, [&](const JsonValue& value) {
     out = whole_number_in(value, lowest, highest);
-    if (!out) complain(place_of(name), value, range_text(lowest, highest));
+    if (!out) complain(place_of(name), value, wanted.empty() ? range_text(lowest, highest) : std::string(wanted));
   });
 }
 

@@ -106,9 +106,11 @@ void JsonWriter::boolean(bool value) {
   out_ += value ? "true" : "false";
 }
 
-void JsonWriter::null() {
+void JsonWriter::null() { raw("null"); }
+
+void JsonWriter::raw(std::string_view value) {
   separate();
-  out_ += "null";
+  out_ += value;
 }
 
 void JsonWriter::time(WallTime value) {

@@ -1,0 +1,25 @@
+#include "http/answers.hpp"
+
+#include <string>
+
+namespace boruta::http {
+
+HttpResponse json_response(unsigned status) {
+  HttpResponse response{.status = status, .headers = {}, .body = {}};
+  response.headers.push_back({"Content-Type", "application/json"});
+  return response;
+}
+
+HttpResponse refused(const Refusal& refusal) {
+  auto response = error_response(http_status_of(refusal.code), message_of(refusal));
+  if (refusal.code == RefusalCode::kUnauthenticated) response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  return response;
+}
+
+void add_list_headers(HttpResponse& response, std::size_t total, std::size_t remaining, std::size_t batch) {
+  response.headers.push_back({"Boruta-List-Total", std::to_string(total)});
+  response.headers.push_back({"Boruta-List-Remaining", std::to_string(remaining)});
+  response.headers.push_back({"Boruta-List-Batch-Size", std::to_string(batch)});
+}
+
+}  // namespace boruta::http

@@ -1,0 +1,173 @@
+#include "http/api.hpp"
+
+#include <array>
+
+#include "base/assert.hpp"
+#include "base/json.hpp"
+#include "http/answers.hpp"
+#include "http/cors.hpp"
+#include "http/encode.hpp"
+#include "http/url.hpp"
+#include "server/access.hpp"
+
+namespace boruta::http {
+namespace {
+
+constexpr std::string_view kApiVersion = "v1";
+constexpr std::string_view kApiState = "devel";
+
+std::optional<Secret> bearer_token(const HttpRequest& request) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const auto header = find_header(request, "Authorization");
+  if (!equal_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return std::nullopt;
+  return Secret(std::string(header.substr(kScheme.size())));
+}
+
+}  // namespace
+
+std::span<const Route> Api::routes() {
+  using enum Method;
+  using enum Caller;
+  static constexpr Route kRoutes[] = {
+      {kGet, "/api/v1/version", kAnyone, &Api::get_version},
+      {kGet, "/api/v1/whoami", kUser, &Api::get_whoami},
+      {kPost, "/api/v1/reqs/", kUser, &Api::create_request},
+      {kPost, "/api/v1/reqs/list", kUser, &Api::list_requests},
+      {kGet, "/api/v1/reqs/:id", kUser, &Api::get_request},
+      {kPost, "/api/v1/reqs/:id", kUser, &Api::update_request},
+      {kPost, "/api/v1/reqs/:id/close", kUser, &Api::close_request},
+      {kPost, "/api/v1/reqs/:id/acquire_worker", kUser, &Api::acquire_worker, true},
+      {kPost, "/api/v1/reqs/:id/prolong", kUser, &Api::prolong_access},
+      {kGet, "/api/v1/reqs/:id/events", kUser, &Api::get_request_events},
+      {kGet, "/api/v1/workers/", kUser, &Api::list_workers},
+      {kPost, "/api/v1/workers/list", kUser, &Api::list_workers},
+      {kGet, "/api/v1/workers/:id", kUser, &Api::get_worker},
+      {kPost, "/api/v1/workers/:id/setstate", kAdmin, &Api::set_worker_state},
+      {kPost, "/api/v1/workers/:id/setgroups", kAdmin, &Api::set_worker_groups},
+      {kPost, "/api/v1/workers/:id/deregister", kAdmin, &Api::deregister_worker},
+      {kGet, "/api/v1/workers/:id/events", kUser, &Api::get_worker_events},
+      {kGet, "/api/v1/users/", kAdmin, &Api::list_users},
+      {kPost, "/api/v1/users/", kAdmin, &Api::create_user},
+      {kPost, "/api/v1/users/:id/groups", kAdmin, &Api::set_user_groups},
+      {kDelete, "/api/v1/users/:id", kAdmin, &Api::delete_user},
+      {kGet, "/api/v1/tokens/", kUser, &Api::list_tokens},
+      {kPost, "/api/v1/tokens/", kUser, &Api::create_token},
+      {kDelete, "/api/v1/tokens/:id", kUser, &Api::revoke_token},
+      {kGet, "/healthz", kAnyone, &Api::get_healthz},
+      {kGet, "/readyz", kAnyone, &Api::get_readyz},
+  };
+  return kRoutes;
+}
+
+Api::Api(Options options)
+    : coordinator_(*options.coordinator),
+      committer_(*options.committer),
+      version_(std::move(options.version)),
+      advertise_(std::move(options.advertise)),
+      router_(routes()) {}
+
+Task<HttpResponse> Api::handle(const HttpRequest* request) {
+  if (is_preflight(*request)) co_return answer_preflight(*request, router_.methods_at(request->path));
+  auto response = co_await route(request);
+  add_cors_headers(*request, response);
+  co_return response;
+}
+
+bool Api::may_wait(const HttpRequest& request) const {
+  if (request.method != Method::kPost) return false;
+  const auto match = router_.find(request.method, request.path);
+  return match && match->route->waits;
+}
+
+Task<HttpResponse> Api::route(const HttpRequest* request) {
+  const auto match = router_.find(request->method, request->path);
+  if (!match) co_return router_.answer_unrouted(*request);
+  Call call{.request = request, .actor = {}, .id = {}};
+  auto id = percent_decode(match->id);
+  if (!id) co_return error_response(400, "invalid request: the path holds a % without two hexadecimal digits");
+  call.id = std::move(*id);
+  if (match->route->caller != Caller::kAnyone) {
+    auto actor = co_await authenticate(request, match->route->caller);
+    if (!actor) co_return refused(actor.error());
+    call.actor = std::move(*actor);
+  }
+  co_return co_await (this->*match->route->handler)(&call);
+}
+
+Task<std::expected<farm::Actor, Refusal>> Api::authenticate(const HttpRequest* request, Caller caller) {
+  auto identify = [token = bearer_token(*request)](server::View& view) {
+    // A token is told to nobody before it is durable, and one that is being revoked need not be honoured any more.
+    view.depends_on(EventSeq{});
+    return server::authenticate_user(view.farm(), token, view.now());
+  };
+  auto actor = co_await coordinator_.read(std::move(identify));
+  if (!actor) co_return std::unexpected(actor.error());
+  if (!*actor) co_return std::unexpected((*actor).error());
+  if (caller == Caller::kAdmin && (*actor)->kind != farm::Actor::Kind::kAdmin) {
+    co_return std::unexpected(Refusal{.code = RefusalCode::kForbidden, .detail = "only admins may do this"});
+  }
+  co_return std::move(**actor);
+}
+
+Task<std::expected<farm::Events, Refusal>> Api::submit(farm::Actor actor, farm::CommandBody body) {
+  farm::Command command{.actor = std::move(actor), .body = std::move(body)};
+  co_return co_await coordinator_.submit(std::move(command));
+}
+
+Task<HttpResponse> Api::change(farm::Actor actor, farm::CommandBody body, unsigned status) {
+  const auto events = co_await submit(std::move(actor), std::move(body));
+  if (!events) co_return refused(events.error());
+  co_return HttpResponse{.status = status, .headers = {}, .body = {}};
+}
+
+Task<HttpResponse> Api::history(store::EventQuery query) {
+  const auto events = co_await coordinator_.read_events(query);
+  if (!events) co_return refused(events.error());
+  auto response = json_response();
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const auto& event : *events) write_event(json, event);
+  json.end_array();
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_version(const Call*) {
+  auto response = json_response();
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.key("Server");
+  json.text(version_);
+  json.key("API_Version");
+  json.text(kApiVersion);
+  json.key("API_State");
+  json.text(kApiState);
+  json.end_object();
+  response.headers.push_back({"Boruta-Server-Version", version_});
+  response.headers.push_back({"Boruta-Api-Version", std::string(kApiVersion)});
+  response.headers.push_back({"Boruta-Api-State", std::string(kApiState)});
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_healthz(const Call*) {
+  HttpResponse response{.status = 200, .headers = {}, .body = "ok\n"};
+  response.headers.push_back({"Content-Type", "text/plain; charset=utf-8"});
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_readyz(const Call*) {
+  // Whether the coordinator answers at all.
+  auto look = [](server::View& view) {
+    view.depends_on(EventSeq{});
+    return true;
+  };
+  const auto alive = co_await coordinator_.read(std::move(look));
+  if (!alive) co_return refused(alive.error());
+  if (committer_.stalled()) {
+    co_return refused({.code = RefusalCode::kUnavailable, .detail = "the store cannot be written at present"});
+  }
+  HttpResponse response{.status = 200, .headers = {}, .body = "ready\n"};
+  response.headers.push_back({"Content-Type", "text/plain; charset=utf-8"});
+  co_return response;
+}
+
+}  // namespace boruta::http

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/refusal.hpp"
+#include "base/secret.hpp"
+#include "farm/command.hpp"
+#include "http/message.hpp"
+#include "http/router.hpp"
+#include "server/coordinator.hpp"
+
+namespace boruta::http {
+
+/// The API: authenticates, reads bodies, asks the coordinator, writes answers. Holds no state of its own.
+/// Threads: any; handlers go to the coordinator's strand and come back.
+class Api final : public Application {
+ public:
+  /// What it is wired to outlives it.
+  struct Options {
+    server::Coordinator* coordinator = nullptr;
+    /// Tells whether the store can be written.
+    const server::Committer* committer = nullptr;
+    /// The server's own version.
+    std::string version;
+    /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
+    std::optional<std::string> advertise;
+  };
+
+  explicit Api(Options options);
+
+  Task<HttpResponse> handle(const HttpRequest* request) override;
+  [[nodiscard]] bool may_wait(const HttpRequest& request) const override;
+
+  /// All there is, for the snapshot of the API.
+  [[nodiscard]] static std::span<const Route> routes();
+
+ private:
+  Task<HttpResponse> route(const HttpRequest* request);
+  Task<std::expected<farm::Actor, Refusal>> authenticate(const HttpRequest* request, Caller caller);
+  /// Submits and answers with an empty body of `status`, or the refusal.
+  Task<HttpResponse> change(farm::Actor actor, farm::CommandBody body, unsigned status);
+  Task<std::expected<farm::Events, Refusal>> submit(farm::Actor actor, farm::CommandBody body);
+  Task<HttpResponse> history(store::EventQuery query);
+
+  Task<HttpResponse> get_version(const Call* call);
+  Task<HttpResponse> get_healthz(const Call* call);
+  Task<HttpResponse> get_readyz(const Call* call);
+  Task<HttpResponse> get_whoami(const Call* call);
+
+  Task<HttpResponse> create_request(const Call* call);
+  Task<HttpResponse> get_request(const Call* call);
+  Task<HttpResponse> list_requests(const Call* call);
+  Task<HttpResponse> update_request(const Call* call);
+  Task<HttpResponse> close_request(const Call* call);
+  Task<HttpResponse> prolong_access(const Call* call);
+  Task<HttpResponse> acquire_worker(const Call* call);
+  Task<HttpResponse> get_request_events(const Call* call);
+
+  Task<HttpResponse> get_worker(const Call* call);
+  Task<HttpResponse> list_workers(const Call* call);
+  Task<HttpResponse> set_worker_state(const Call* call);
+  Task<HttpResponse> set_worker_groups(const Call* call);
+  Task<HttpResponse> deregister_worker(const Call* call);
+  Task<HttpResponse> get_worker_events(const Call* call);
+
+  Task<HttpResponse> list_users(const Call* call);
+  Task<HttpResponse> create_user(const Call* call);
+  Task<HttpResponse> set_user_groups(const Call* call);
+  Task<HttpResponse> delete_user(const Call* call);
+  Task<HttpResponse> list_tokens(const Call* call);
+  Task<HttpResponse> create_token(const Call* call);
+  Task<HttpResponse> revoke_token(const Call* call);
+
+  server::Coordinator& coordinator_;
+  const server::Committer& committer_;
+  std::string version_;
+  std::optional<std::string> advertise_;
+  Router router_;
+};
+
+}  // namespace boruta::http

@@ -1,0 +1,155 @@
+#include "http/api_harness.hpp"
+
+#include <boost/asio/post.hpp>
+#include <gtest/gtest.h>
+
+#include "http/url.hpp"
+#include "server/access.hpp"
+
+namespace boruta::http {
+namespace {
+
+Task<void> handle_into(Application* application, const HttpRequest* request, std::optional<HttpResponse>* out) {
+  *out = co_await application->handle(request);
+}
+
+Task<void> submit_into(server::Coordinator* coordinator, farm::Command command, Secret secret,
+                       std::optional<std::expected<farm::Events, Refusal>>* out) {
+  *out = co_await coordinator->submit(std::move(command), std::move(secret));
+}
+
+}  // namespace
+
+void DirectCommitter::submit(store::EventBatch batch) {
+  ASSERT_TRUE(journal_.append(batch));
+  asio::post(executor_, [this, last = batch.last_seq()] { on_durable_(last); });
+}
+
+Task<std::expected<farm::Events, store::StoreError>> DirectCommitter::read(store::EventQuery query) {
+  co_return journal_.read(query);
+}
+
+ApiHarness::ApiHarness(farm::Policy policy, Instant start)
+    : clock_(start), committer_(context_.get_executor()), tasks_(context_.get_executor()) {
+  server::Coordinator::Wiring wiring{.strand = context_.get_executor(), .clock = &clock_, .committer = &committer_};
+  coordinator_ = std::make_unique<server::Coordinator>(std::move(wiring), policy, store::Loaded{});
+  Api::Options options{
+      .coordinator = coordinator_.get(), .committer = &committer_, .version = "9.9.9", .advertise = std::nullopt};
+  api_ = std::make_unique<Api>(std::move(options));
+  tasks_.spawn("coordinator", coordinator_->run());
+  settle();
+  EXPECT_TRUE(submit(farm::CreateUser{
+      .name = std::string(farm::kAnonymous), .role = farm::Role::kAdmin, .groups = {}, .token_hash = {}}));
+}
+
+ApiHarness::~ApiHarness() {
+  coordinator_->request_stop();
+  tasks_.request_stop();
+  settle();
+}
+
+void ApiHarness::settle() {
+  context_.restart();
+  while (context_.poll() > 0) {
+  }
+}
+
+void ApiHarness::pass_time(Duration duration) {
+  bool over = false;
+  clock_.after(duration, [&over] { over = true; });
+  while (!over) {
+    ASSERT_TRUE(clock_.step(Instant::max()));
+    settle();
+  }
+}
+
+HttpResponse ApiHarness::call(std::string_view method, std::string_view target, std::string_view body,
+                              const Headers& headers) {
+  const auto split = split_target(target);
+  HttpRequest request{.method = parse_method(method),
+                      .path = split.path,
+                      .query = split.query,
+                      .headers = {},
+                      .body = body,
+                      .local_address = "::ffff:192.0.2.1",
+                      .peer_address = "192.0.2.9"};
+  for (const auto& [name, value] : headers) request.headers.push_back({name, value});
+  std::optional<HttpResponse> response;
+  tasks_.spawn("call", handle_into(api_.get(), &request, &response));
+  settle();
+  EXPECT_TRUE(response) << method << ' ' << target << " was not answered";
+  return response.value_or(HttpResponse{.status = 0, .headers = {}, .body = {}});
+}
+
+std::expected<farm::Events, Refusal> ApiHarness::submit(farm::CommandBody body, Secret secret, farm::Actor actor) {
+  std::optional<std::expected<farm::Events, Refusal>> outcome;
+  farm::Command command{.actor = std::move(actor), .body = std::move(body)};
+  tasks_.spawn("submit", submit_into(coordinator_.get(), std::move(command), std::move(secret), &outcome));
+  settle();
+  return outcome ? std::move(*outcome) : std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = {}});
+}
+
+WorkerUuid ApiHarness::add_worker(std::string_view uuid, Capabilities caps) {
+  caps.insert_or_assign(std::string(kUuidCap), std::string(uuid));
+  farm::Registration registration{
+      .caps = std::move(caps), .ssh_address = "192.0.2.7", .ssh_port = 22, .host_keys = {"ssh-ed25519 AAAA"}};
+  EXPECT_TRUE(submit(farm::RegisterWorker{.registration = std::move(registration),
+                                          .instance = std::string(uuid),
+                                          .generation = {},
+                                          .prepared = false,
+                                          .job = std::nullopt,
+                                          .token = std::nullopt}));
+  return WorkerUuid::parse(uuid).value();
+}
+
+void ApiHarness::run_agents(std::optional<WorkerUuid> broken) {
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (const auto id : farm().open_requests()) {
+      if (farm().find_request(id)->job) coordinator_->set_tunnel_ready(id, true);
+    }
+    const auto workers = farm().workers();
+    for (const auto& [uuid, worker] : workers) busy = answer_for(worker, uuid == broken) || busy;
+  }
+}
+
+bool ApiHarness::answer_for(const farm::Worker& worker, bool broken) {
+  const auto uuid = worker.uuid;
+  const auto generation = worker.generation;
+  const std::string error = broken ? "the agent cannot be reached" : "";
+  if (worker.dirty && worker.state != farm::WorkerState::kRunning) {
+    return submit(farm::FinishEndJob{.uuid = uuid, .generation = generation, .error = error})->size() > 0;
+  }
+  if (worker.state == farm::WorkerState::kPrepare) {
+    farm::FinishPrepare done{.uuid = uuid,
+                             .generation = generation,
+                             .error = error,
+                             .username = "boruta-user",
+                             .key_fingerprint = "SHA256:x"};
+    return submit(std::move(done), Secret("-----BEGIN RSA PRIVATE KEY-----\n"))->size() > 0;
+  }
+  if (worker.state == farm::WorkerState::kBusy) {
+    return submit(farm::FinishMaintenance{.uuid = uuid, .generation = generation, .error = error})->size() > 0;
+  }
+  if (worker.state == farm::WorkerState::kRunning && !farm().find_request(*worker.job)->job->granted) {
+    return submit(farm::FinishGrant{.uuid = uuid, .generation = generation, .error = error})->size() > 0;
+  }
+  return false;
+}
+
+std::string ApiHarness::add_user(std::string_view name, farm::Role role, Groups groups) {
+  const auto token = server::make_token();
+  EXPECT_TRUE(submit(farm::CreateUser{
+      .name = std::string(name), .role = role, .groups = std::move(groups), .token_hash = server::hash_of(token)}));
+  return "Bearer " + std::string(token.reveal());
+}
+
+std::vector<std::string> values_of(const HttpResponse& response, std::string_view name) {
+  std::vector<std::string> values;
+  for (const auto& header : response.headers) {
+    if (equal_ignoring_case(header.name, name)) values.push_back(header.value);
+  }
+  return values;
+}
+
+}  // namespace boruta::http

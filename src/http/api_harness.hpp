@@ -1,0 +1,92 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/api.hpp"
+#include "server/coordinator.hpp"
+#include "sim/virtual_clock.hpp"
+#include "store/memory_journal.hpp"
+
+namespace boruta::http {
+
+/// Commits at once, in memory.
+class DirectCommitter final : public server::Committer {
+ public:
+  explicit DirectCommitter(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+
+  void start(OnDurable on_durable) override { on_durable_ = std::move(on_durable); }
+  void submit(store::EventBatch batch) override;
+  [[nodiscard]] bool stalled() const override { return stalled_; }
+  Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) override;
+  void stop() override {}
+
+  void set_stalled(bool stalled) { stalled_ = stalled; }
+
+ private:
+  asio::any_io_executor executor_;
+  OnDurable on_durable_;
+  store::MemoryJournal journal_;
+  bool stalled_ = false;
+};
+
+/// The whole server below its sockets, in one thread on virtual time, for tests: calls are answered when `call`
+/// returns.
+class ApiHarness {
+ public:
+  struct Headers : std::vector<std::pair<std::string, std::string>> {
+    using vector::vector;
+  };
+
+  explicit ApiHarness(farm::Policy policy, Instant start = Instant(std::chrono::hours(24) * 365 * 50));
+  ~ApiHarness();
+
+  /// The answer; fails the test if there is none without time passing.
+  HttpResponse call(std::string_view method, std::string_view target, std::string_view body = {},
+                    const Headers& headers = {});
+  /// The status alone.
+  unsigned status(std::string_view method, std::string_view target, std::string_view body = {},
+                  const Headers& headers = {}) {
+    return call(method, target, body, headers).status;
+  }
+
+  std::expected<farm::Events, Refusal> submit(farm::CommandBody body, Secret secret = {}, farm::Actor actor = {});
+  /// Lets everything happen that needs no time.
+  void settle();
+  void pass_time(Duration duration);
+
+  /// A worker whose agent does what it is told in `run_agents`. Returns its UUID.
+  WorkerUuid add_worker(std::string_view uuid, Capabilities caps);
+  /// Agents answer whatever they are asked, and the tunnels of jobs stand, until nothing is left to do. `broken`
+  /// answers nothing but failures.
+  void run_agents(std::optional<WorkerUuid> broken = std::nullopt);
+  /// A bearer token of a new user, as a header's value.
+  std::string add_user(std::string_view name, farm::Role role, Groups groups = {});
+
+  asio::io_context& context() { return context_; }
+  sim::VirtualClock& clock() { return clock_; }
+  DirectCommitter& committer() { return committer_; }
+  server::Coordinator& coordinator() { return *coordinator_; }
+  const farm::Farm& farm() { return coordinator_->engine().farm(); }
+  Api& api() { return *api_; }
+
+ private:
+  bool answer_for(const farm::Worker& worker, bool broken);
+
+  asio::io_context context_;
+  sim::VirtualClock clock_;
+  DirectCommitter committer_;
+  std::unique_ptr<server::Coordinator> coordinator_;
+  std::unique_ptr<Api> api_;
+  runtime::TaskGroup tasks_;
+};
+
+/// Values of all headers of that name.
+std::vector<std::string> values_of(const HttpResponse& response, std::string_view name);
+
+}  // namespace boruta::http

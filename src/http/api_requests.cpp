@@ -1,0 +1,148 @@
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "base/json.hpp"
+#include "farm/listing.hpp"
+#include "http/answers.hpp"
+#include "http/api.hpp"
+#include "http/decode.hpp"
+#include "http/encode.hpp"
+#include "http/url.hpp"
+
+namespace boruta::http {
+namespace {
+
+/// `?wait=`: nothing if it is not given.
+Decoded<std::optional<Duration>> decode_wait(std::string_view query) {
+  const auto text = query_parameter(query, "wait");
+  if (!text) return std::nullopt;
+  const auto wait = parse_duration(*text);
+  if (!wait) {
+    return std::unexpected(
+        Refusal{.code = RefusalCode::kInvalid,
+                .detail = fmt::format("wait is \"{}\": a duration like 30s, 10m or 1h30m is expected", *text)});
+  }
+  return *wait;
+}
+
+/// Where the client reaches this server: an IPv4 address mapped into IPv6 is meant as IPv4.
+std::string_view reachable_address(std::string_view local_address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  const bool mapped = local_address.starts_with(kMapped) && local_address.find('.') != std::string_view::npos;
+  return mapped ? local_address.substr(kMapped.size()) : local_address;
+}
+
+template <class Event>
+const Event& only_event(const farm::Events& events) {
+  for (const auto& event : events) {
+    if (const auto* found = std::get_if<Event>(&event.body)) return *found;
+  }
+  BORUTA_ASSERT(!"a creation without its event");
+}
+
+}  // namespace
+
+Task<HttpResponse> Api::create_request(const Call* call) {
+  auto command = decode_create(call->request->body);
+  if (!command) co_return refused(command.error());
+  const auto events = co_await submit(call->actor, std::move(*command));
+  if (!events) co_return refused(events.error());
+  auto response = json_response(201);
+  JsonWriter json(response.body);
+  json.begin_object();
+  json.key("ReqID");
+  json.number(only_event<farm::RequestCreated>(*events).id.value);
+  json.end_object();
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_request(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  auto show = [id = *id](server::View& view) -> std::expected<HttpResponse, Refusal> {
+    const auto* request = view.farm().find_request(id);
+    if (request == nullptr) return std::unexpected(Refusal{.code = RefusalCode::kRequestNotFound, .detail = {}});
+    // Its place in the queue is a guess about others, which promises nothing: no reason to wait for their events.
+    view.depends_on(request->last_event);
+    auto response = json_response();
+    response.headers.push_back({"Boruta-Request-State", std::string(to_string(request->state))});
+    if (request->state == farm::RequestState::kInProgress) {
+      const auto timeout = wall_timeout(*request->job, view.now());
+      response.headers.push_back({"Boruta-Job-Timeout", format_rfc3339_seconds(timeout)});
+    }
+    JsonWriter json(response.body);
+    write_request_in_full(json, view, *request);
+    return response;
+  };
+  co_return response_of(co_await coordinator_.read(std::move(show)));
+}
+
+Task<HttpResponse> Api::list_requests(const Call* call) {
+  auto query = decode_request_query(call->request->body);
+  if (!query) co_return refused(query.error());
+  auto list = [query = std::move(*query)](server::View& view) -> std::expected<HttpResponse, Refusal> {
+    const auto page = farm::list_requests(view.farm(), query);
+    if (!page) return std::unexpected(page.error());
+    auto response = json_response();
+    add_list_headers(response, page->total, page->remaining, page->items.size());
+    JsonWriter json(response.body);
+    json.begin_array();
+    for (const auto* request : page->items) write_request(json, view.farm(), *request, view.now());
+    json.end_array();
+    return response;
+  };
+  co_return response_of(co_await coordinator_.read(std::move(list)));
+}
+
+Task<HttpResponse> Api::update_request(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  const auto command = decode_update(call->request->body, *id);
+  if (!command) co_return refused(command.error());
+  co_return co_await change(call->actor, *command, 204);
+}
+
+Task<HttpResponse> Api::close_request(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  const farm::CloseRequest command{.id = *id};
+  co_return co_await change(call->actor, command, 204);
+}
+
+Task<HttpResponse> Api::prolong_access(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  const farm::ProlongAccess command{.id = *id};
+  co_return co_await change(call->actor, command, 204);
+}
+
+Task<HttpResponse> Api::acquire_worker(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  const auto wait = decode_wait(call->request->query);
+  if (!wait) co_return refused(wait.error());
+  const auto access = co_await coordinator_.acquire(call->actor, *id, *wait);
+  if (!access) co_return refused(access.error());
+  auto response = json_response();
+  response.secret = true;
+  response.headers.push_back({"Cache-Control", "no-store"});
+  // Room for all of it at once: growing would leave copies of the key behind.
+  constexpr std::size_t kRoom = 4096;
+  response.body.reserve(kRoom + 2 * access->private_key.reveal().size());
+  JsonWriter json(response.body);
+  write_access(json, *access, advertise_ ? *advertise_ : reachable_address(call->request->local_address));
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_request_events(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  auto check = [id = *id](server::View& view) { return view.farm().find_request(id) != nullptr; };
+  const auto known = co_await coordinator_.read(std::move(check));
+  if (!known) co_return refused(known.error());
+  if (!*known) co_return refused({.code = RefusalCode::kRequestNotFound, .detail = {}});
+  store::EventQuery query{.after = {}, .request = *id, .worker = std::nullopt};
+  co_return co_await history(std::move(query));
+}
+
+}  // namespace boruta::http

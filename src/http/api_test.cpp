@@ -1,0 +1,285 @@
+#include "http/api.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <gtest/gtest.h>
+
+#include "http/api_harness.hpp"
+
+namespace boruta::http {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+constexpr std::string_view kUuid = "fa4e0000-0000-4000-8000-000000000001";
+constexpr std::string_view kOther = "fa4e0000-0000-4000-8000-0000000a0001";
+constexpr std::string_view kThird = "fa4e0000-0000-4000-8000-0000000b0001";
+
+farm::Policy open_policy() {
+  farm::Policy policy;
+  policy.access_control = false;
+  return policy;
+}
+
+std::string message_in(const HttpResponse& response) {
+  return std::string(json::parse(response.body).at("message").as_string());
+}
+
+std::string field(const HttpResponse& response, std::string_view name) {
+  const auto value = json::parse(response.body);
+  const auto* found = value.as_object().if_contains(name);
+  return found == nullptr ? "missing" : json::serialize(*found);
+}
+
+ApiHarness::Headers with_token(const std::string& token) { return {{"Authorization", token}}; }
+
+class OpenApi : public testing::Test {
+ protected:
+  void make_idle(std::string_view uuid) {
+    EXPECT_EQ(
+        harness_.status("POST", "/api/v1/workers/" + std::string(uuid) + "/setstate", R"({"WorkerState":"IDLE"})"),
+        202U);
+    harness_.run_agents();
+  }
+
+  ApiHarness harness_{open_policy()};
+};
+
+TEST_F(OpenApi, ShowsARequestWithItsPlaceInTheQueue) {
+  harness_.add_worker(kUuid, {{"board", "rpi4"}});
+  EXPECT_EQ(harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8,"Caps":{"board":"rpi4"},"Lease":"2m"})").body,
+            R"({"ReqID":1})");
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":7,"Caps":{"board":"rpi4"}})");
+  EXPECT_EQ(harness_.call("GET", "/api/v1/reqs/1").body,
+            R"({"ID":1,"Priority":8,"Owner":{"Groups":null,"Name":"anonymous"},"Deadline":"2020-01-20T00:00:00Z",)"
+            R"("ValidAfter":"2019-12-20T00:00:00Z","State":"WAITING","Job":null,"Caps":{"board":"rpi4"},"Reason":"",)"
+            R"("Created":"2019-12-20T00:00:00Z","Started":null,"Ended":null,"Lease":"2m","Position":2,"Queue":2,)"
+            R"("Fits":1,"FitsIdle":0})");
+}
+
+TEST_F(OpenApi, TellsWhenAJobStartsAndEnds) {
+  harness_.add_worker(kUuid, {});
+  make_idle(kUuid);
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  harness_.run_agents();
+  const auto running = harness_.call("GET", "/api/v1/reqs/1");
+  EXPECT_EQ(field(running, "State"), "\"IN PROGRESS\"");
+  EXPECT_EQ(field(running, "Started"), "\"2019-12-20T00:00:00Z\"");
+  EXPECT_EQ(field(running, "Ended"), "null");
+  EXPECT_EQ(field(running, "Position"), "missing");
+  EXPECT_EQ(values_of(running, "Boruta-Job-Timeout"), std::vector<std::string>{"2019-12-20T01:00:00Z"});
+  harness_.pass_time(5s);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/1/close"), 204U);
+  const auto done = harness_.call("GET", "/api/v1/reqs/1");
+  EXPECT_EQ(field(done, "Ended"), "\"2019-12-20T00:00:05Z\"");
+  EXPECT_EQ(field(done, "Reason"), "\"closed by anonymous\"");
+  EXPECT_TRUE(values_of(done, "Boruta-Job-Timeout").empty());
+}
+
+TEST_F(OpenApi, KeepsShownTimeoutsWhenWallTimeJumps) {
+  harness_.add_worker(kUuid, {});
+  make_idle(kUuid);
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  harness_.run_agents();
+  harness_.clock().jump_wall(2h);
+  EXPECT_EQ(values_of(harness_.call("GET", "/api/v1/reqs/1"), "Boruta-Job-Timeout"),
+            std::vector<std::string>{"2019-12-20T03:00:00Z"});
+}
+
+TEST_F(OpenApi, GivesAccessUnderTheAddressThatTheClientUsed) {
+  harness_.add_worker(kUuid, {});
+  make_idle(kUuid);
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  harness_.run_agents();
+  const auto access = harness_.call("POST", "/api/v1/reqs/1/acquire_worker");
+  EXPECT_EQ(access.status, 200U);
+  EXPECT_EQ(access.body,
+            R"({"Addr":{"IP":"192.0.2.1","Port":30000,"Zone":""},"Key":"-----BEGIN RSA PRIVATE KEY-----\n",)"
+            R"("Username":"boruta-user","HostKeys":["ssh-ed25519 AAAA"]})");
+  EXPECT_TRUE(access.secret);
+  EXPECT_EQ(values_of(access, "Cache-Control"), std::vector<std::string>{"no-store"});
+}
+
+TEST_F(OpenApi, RefusesAWaitThatIsNoDuration) {
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  const auto response = harness_.call("POST", "/api/v1/reqs/1/acquire_worker?wait=soon");
+  EXPECT_EQ(response.status, 400U);
+  EXPECT_EQ(message_in(response), "invalid request: wait is \"soon\": a duration like 30s, 10m or 1h30m is expected");
+}
+
+TEST_F(OpenApi, ListsWorkersUnderNamesThatTellThemApart) {
+  for (const auto uuid : {kThird, kUuid, kOther}) harness_.add_worker(uuid, {{"name", "pi"}});
+  const auto list = json::parse(harness_.call("GET", "/api/v1/workers/").body);
+  std::vector<std::string> names;
+  for (const auto& worker : list.as_array()) names.emplace_back(worker.at("Name").as_string());
+  // The last has the tail of the second, so that its tail does not do.
+  EXPECT_EQ(names, (std::vector<std::string>{"pi", "pi~0001", "pi~" + std::string(kThird)}));
+  EXPECT_EQ(field(harness_.call("GET", "/api/v1/workers/" + std::string(kOther)), "Name"), "\"pi~0001\"");
+}
+
+TEST_F(OpenApi, ShowsAWorkerWithWhyAndByWhom) {
+  harness_.add_worker(kUuid, {});
+  const auto path = "/api/v1/workers/" + std::string(kUuid);
+  make_idle(kUuid);
+  EXPECT_EQ(harness_.status("POST", path + "/setstate", R"({"WorkerState":"MAINTENANCE","Reason":"new SD card"})"),
+            202U);
+  harness_.run_agents();
+  const auto worker = harness_.call("GET", path);
+  EXPECT_EQ(field(worker, "State"), "\"MAINTENANCE\"");
+  EXPECT_EQ(field(worker, "Reason"), "\"new SD card\"");
+  EXPECT_EQ(field(worker, "Since"), "\"2019-12-20T00:00:00Z\"");
+  EXPECT_EQ(field(worker, "Connected"), "true");
+  EXPECT_EQ(field(worker, "Draining"), "false");
+  EXPECT_EQ(field(worker, "Job"), "null");
+  EXPECT_EQ(field(worker, "Address"), "\"192.0.2.7:22\"");
+}
+
+TEST_F(OpenApi, TellsTheHistoryOfARequest) {
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  harness_.call("POST", "/api/v1/reqs/1/close");
+  const auto events = json::parse(harness_.call("GET", "/api/v1/reqs/1/events").body).as_array();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].at("Type").as_string(), "request created");
+  EXPECT_EQ(events[1].at("Type").as_string(), "request ended");
+  EXPECT_EQ(events[1].at("Actor").as_string(), "anonymous");
+  EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/2/events"), 404U);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/workers/" + std::string(kUuid) + "/events"), 404U);
+}
+
+TEST_F(OpenApi, FiltersRequestsByOwner) {
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  const auto total = [this](std::string_view body) {
+    return values_of(harness_.call("POST", "/api/v1/reqs/list", body), "Boruta-List-Total");
+  };
+  EXPECT_EQ(total(R"({"Filter":{"Owners":["anonymous"]}})"), std::vector<std::string>{"1"});
+  EXPECT_EQ(total(R"({"Filter":{"Owners":["nobody"]}})"), std::vector<std::string>{"0"});
+}
+
+TEST_F(OpenApi, IsReadyUnlessTheStoreStalls) {
+  EXPECT_EQ(harness_.status("GET", "/readyz"), 200U);
+  harness_.committer().set_stalled(true);
+  EXPECT_EQ(harness_.status("GET", "/healthz"), 200U);
+  EXPECT_EQ(harness_.status("GET", "/readyz"), 503U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/", R"({"Priority":8})"), 503U);
+}
+
+TEST_F(OpenApi, LetsEverybodyActAsAnonymous) {
+  EXPECT_EQ(harness_.call("GET", "/api/v1/whoami").body, R"({"Name":"anonymous","Role":"admin","Groups":[]})");
+}
+
+class GuardedApi : public testing::Test {
+ protected:
+  ApiHarness harness_{farm::Policy{}};
+  ApiHarness::Headers admin_ = with_token(harness_.add_user("root", farm::Role::kAdmin));
+  ApiHarness::Headers alice_ = with_token(harness_.add_user("alice", farm::Role::kUser, {"qa"}));
+  ApiHarness::Headers bob_ = with_token(harness_.add_user("bob", farm::Role::kUser));
+};
+
+TEST_F(GuardedApi, AsksEveryRouteForATokenThatIsNotForAnyone) {
+  for (const auto& route : Api::routes()) {
+    std::string path(route.pattern);
+    if (const auto id = path.find(":id"); id != std::string::npos) path.replace(id, 3, "1");
+    const auto response = harness_.call(to_string(route.method), path, "{}");
+    if (route.caller == Caller::kAnyone) {
+      EXPECT_EQ(response.status, 200U) << path;
+    } else {
+      EXPECT_EQ(response.status, 401U) << path;
+      EXPECT_EQ(values_of(response, "WWW-Authenticate"), std::vector<std::string>{"Bearer"}) << path;
+    }
+  }
+}
+
+TEST_F(GuardedApi, KeepsUsersFromWhatIsForAdmins) {
+  for (const auto& route : Api::routes()) {
+    if (route.caller != Caller::kAdmin) continue;
+    std::string path(route.pattern);
+    if (const auto id = path.find(":id"); id != std::string::npos) path.replace(id, 3, "1");
+    EXPECT_EQ(harness_.status(to_string(route.method), path, "{}", alice_), 403U) << path;
+    EXPECT_NE(harness_.status(to_string(route.method), path, "{}", admin_), 403U) << path;
+  }
+}
+
+TEST_F(GuardedApi, RefusesTokensThatAreNone) {
+  for (const char* header : {"Bearer boruta_0", "Bearer ", "Basic YTpi", "boruta_0"}) {
+    EXPECT_EQ(harness_.status("GET", "/api/v1/whoami", {}, with_token(header)), 401U) << header;
+  }
+}
+
+TEST_F(GuardedApi, KnowsTheSchemeInAnyCase) {
+  auto headers = alice_;
+  headers[0].second.replace(0, 6, "bEARER");
+  EXPECT_EQ(harness_.call("GET", "/api/v1/whoami", {}, headers).body,
+            R"({"Name":"alice","Role":"user","Groups":["qa"]})");
+}
+
+TEST_F(GuardedApi, KeepsRequestsToTheirOwners) {
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/", R"({"Priority":8})", alice_), 201U);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/1", {}, bob_), 200U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/1", R"({"Priority":1})", bob_), 403U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/1/acquire_worker?wait=0s", {}, bob_), 403U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/1/close", {}, bob_), 403U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/1/close", {}, admin_), 204U);
+}
+
+TEST_F(GuardedApi, MakesUsersAndShowsTheirTokenOnce) {
+  const auto created = harness_.call("POST", "/api/v1/users/", R"({"Name":"carol","Groups":["b","a"]})", admin_);
+  EXPECT_EQ(created.status, 201U);
+  EXPECT_TRUE(created.secret);
+  EXPECT_EQ(field(created, "Name"), "\"carol\"");
+  const std::string token(json::parse(created.body).at("Token").as_string());
+  EXPECT_EQ(harness_.call("GET", "/api/v1/whoami", {}, with_token("Bearer " + token)).body,
+            R"({"Name":"carol","Role":"user","Groups":["a","b"]})");
+  const auto users = harness_.call("GET", "/api/v1/users/", {}, admin_).body;
+  EXPECT_NE(users.find("carol"), std::string::npos);
+  EXPECT_EQ(users.find("anonymous"), std::string::npos);
+  EXPECT_EQ(users.find(token), std::string::npos);
+
+  EXPECT_EQ(harness_.status("POST", "/api/v1/users/", R"({"Name":"carol"})", admin_), 409U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/users/carol/groups", R"(["x"])", admin_), 204U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/users/nobody/groups", R"(["x"])", admin_), 404U);
+  EXPECT_EQ(harness_.status("DELETE", "/api/v1/users/carol", {}, admin_), 204U);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/whoami", {}, with_token("Bearer " + token)), 401U);
+}
+
+TEST_F(GuardedApi, MakesAndRevokesTokens) {
+  const auto created = harness_.call("POST", "/api/v1/tokens/", R"({"Name":"ci"})", alice_);
+  EXPECT_EQ(created.status, 201U);
+  const auto headers = with_token("Bearer " + std::string(json::parse(created.body).at("Token").as_string()));
+  EXPECT_EQ(harness_.status("GET", "/api/v1/whoami", {}, headers), 200U);
+  EXPECT_EQ(harness_.status("DELETE", "/api/v1/tokens/" + field(created, "ID"), {}, bob_), 403U);
+  EXPECT_EQ(harness_.status("DELETE", "/api/v1/tokens/" + field(created, "ID"), {}, alice_), 204U);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/whoami", {}, headers), 401U);
+  EXPECT_EQ(harness_.status("DELETE", "/api/v1/tokens/nonsense", {}, alice_), 400U);
+}
+
+TEST_F(GuardedApi, ShowsTokensToWhomTheyBelong) {
+  EXPECT_EQ(harness_.status("POST", "/api/v1/tokens/", R"({"Role":"worker","Name":"rack","Reusable":true})", bob_),
+            403U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/tokens/", R"({"Role":"worker","Name":"rack","Reusable":true})", admin_),
+            201U);
+  const auto own = json::parse(harness_.call("GET", "/api/v1/tokens/", {}, alice_).body).as_array();
+  ASSERT_EQ(own.size(), 1U);
+  EXPECT_EQ(own[0].at("User").as_string(), "alice");
+  EXPECT_FALSE(own[0].as_object().contains("Hash"));
+  const auto all = json::parse(harness_.call("GET", "/api/v1/tokens/", {}, admin_).body).as_array();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(json::serialize(all[3].at("Reusable")) + json::serialize(all[3].at("Role")) +
+                json::serialize(all[3].at("User")) + json::serialize(all[3].at("Expires")),
+            R"(true"worker"""null)");
+}
+
+TEST_F(GuardedApi, HonoursNoTokenPastItsEnd) {
+  const auto created =
+      harness_.call("POST", "/api/v1/tokens/", R"({"Name":"short","Expires":"2019-12-20T00:01:00Z"})", alice_);
+  ASSERT_EQ(created.status, 201U) << created.body;
+  const auto headers = with_token("Bearer " + std::string(json::parse(created.body).at("Token").as_string()));
+  harness_.pass_time(59s);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/whoami", {}, headers), 200U);
+  harness_.pass_time(1s);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/whoami", {}, headers), 401U);
+}
+
+}  // namespace
+}  // namespace boruta::http

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/json.hpp"
+#include "farm/farm.hpp"
+#include "server/coordinator.hpp"
+
+/// The farm's records as the API shows them: the fields of 0.2.1 in its order, then ours.
+namespace boruta::http {
+
+/// What a worker is called where names must tell workers apart: its own name, or with the UUID's tail behind "~"
+/// where a worker with a lower UUID has that name already.
+class WorkerNames {
+ public:
+  explicit WorkerNames(const farm::Farm& farm);
+  /// REQUIRES: the worker is in the farm.
+  [[nodiscard]] const std::string& of(WorkerUuid uuid) const { return names_.at(uuid); }
+
+ private:
+  std::map<WorkerUuid, std::string> names_;
+};
+
+/// When the request's job ends unless somebody acts, as wall time. Stays the same from one call to the next while
+/// nothing changes: the difference of the two clocks is taken in whole milliseconds.
+[[nodiscard]] Instant wall_timeout(const farm::Job& job, Now now);
+
+void write_request(JsonWriter& json, const farm::Farm& farm, const farm::Request& request, Now now);
+/// With its place in the queue while it is WAITING.
+void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request);
+void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view name);
+/// How to get in, through `address`: an IP literal, an IPv6 one maybe with a zone.
+void write_access(JsonWriter& json, const server::Access& access, std::string_view address);
+void write_user(JsonWriter& json, const farm::User& user);
+/// Never its hash.
+void write_token(JsonWriter& json, const farm::Farm& farm, const farm::Token& token);
+void write_event(JsonWriter& json, const farm::Event& event);
+
+}  // namespace boruta::http

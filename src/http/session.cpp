@@ -1,0 +1,284 @@
+#include "http/session.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <fmt/format.h>
+
+#include <exception>
+#include <optional>
+
+#include "base/limits.hpp"
+#include "base/secret.hpp"
+#include "http/response_head.hpp"
+#include "http/url.hpp"
+#include "runtime/log.hpp"
+
+namespace boruta::http {
+namespace {
+
+namespace beast = boost::beast;
+using boost::system::error_code;
+
+constexpr std::size_t kHeadChunk = 4096;
+constexpr std::size_t kBodyChunk = std::size_t{64} * 1024;
+/// A larger buffer goes back to the system between two requests.
+constexpr std::size_t kKeptBuffer = limits::kHttpHeadBytes;
+/// Small bodies are copied behind the head, so that both leave in one piece.
+constexpr std::size_t kCopiedBody = 8192;
+/// What a refused client still sends is read for so long, lest the refusal is lost.
+constexpr Duration kDrainTime = std::chrono::seconds(5);
+
+std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
+
+HttpResponse parse_refusal(const error_code& error) {
+  namespace http = beast::http;
+  if (error == http::error::header_limit) {
+    return error_response(
+        431, fmt::format("the request's head is larger than the {} KiB allowed", limits::kHttpHeadBytes / 1024));
+  }
+  if (error == http::error::body_limit) {
+    return error_response(
+        413, fmt::format("the request's body is larger than the {} KiB allowed", limits::kHttpBodyBytes / 1024));
+  }
+  return error_response(400, fmt::format("invalid request: not HTTP/1.1: {}", error.message()));
+}
+
+HttpResponse timeout_refusal() {
+  return error_response(408, fmt::format("the request did not arrive within {} s", limits::kHttpReadTime.count()));
+}
+
+class HttpSession final : public Session {
+ public:
+  HttpSession(std::unique_ptr<ByteStream> stream, SessionContext& context, std::string local, std::string peer)
+      : stream_(std::move(stream)), context_(context), local_(std::move(local)), peer_(std::move(peer)) {}
+
+  Task<void> run() override {
+    // Not "while (co_await …)": GCC 12 lets the coroutine's frame go too early then.
+    bool more = true;
+    while (more) more = co_await serve_one();
+    stream_->close();
+  }
+
+  void check_time(Instant now) override {
+    if (!deadline_ || now < *deadline_) return;
+    deadline_.reset();
+    timed_out_ = true;
+    stream_->cancel();
+  }
+
+  void request_stop() override {
+    if (phase_ == Phase::kIdle) stream_->cancel();
+  }
+
+  void abort() override { stream_->close(); }
+
+ private:
+  enum class Phase : std::uint8_t { kIdle, kReading, kHandling, kWriting, kDraining };
+  enum class ReadOutcome : std::uint8_t { kRequest, kRefused, kClosed };
+
+  void enter(Phase phase, std::optional<Duration> limit) {
+    phase_ = phase;
+    deadline_ = limit ? std::optional(context_.now + *limit) : std::nullopt;
+  }
+
+  /// One request and its answer; whether there may be another.
+  Task<bool> serve_one() {
+    if (context_.stopping && buffer_.size() == 0) co_return false;
+    const auto outcome = co_await read_request();
+    if (outcome == ReadOutcome::kClosed) co_return false;
+    if (outcome == ReadOutcome::kRefused) {
+      timed_out_ = false;
+      if (co_await write(refusal_, Persistence::kClose)) co_await drain();
+      co_return false;
+    }
+    take_request();
+    enter(Phase::kHandling, std::nullopt);
+    auto response = co_await answer_or_hang_up();
+    if (!response) co_return false;
+    const bool head_only = request_.method == Method::kHead;
+    log_answer(response->status);
+    const bool keep = parser_->get().keep_alive() && !context_.stopping;
+    const bool said = parser_->get().version() < 11;
+    const auto persistence = !keep ? Persistence::kClose : said ? Persistence::kKeepAliveSaid : Persistence::kKeepAlive;
+    const bool written = co_await write(*response, persistence, head_only);
+    if (response->secret) {
+      wipe(response->body);
+      wipe(out_);
+    }
+    co_return written&& keep;
+  }
+
+  /// Fills `parser_`, or `refusal_`.
+  Task<ReadOutcome> read_request() {
+    start_parser();
+    while (true) {
+      if (buffer_.size() > 0) {
+        if (phase_ == Phase::kIdle) enter(Phase::kReading, limits::kHttpReadTime);
+        error_code error;
+        buffer_.consume(parser_->put(buffer_.data(), error));
+        if (error && error != beast::http::error::need_more) {
+          refusal_ = parse_refusal(error);
+          co_return ReadOutcome::kRefused;
+        }
+        if (parser_->is_done()) co_return ReadOutcome::kRequest;
+        if (parser_->is_header_done() && !co_await say_continue()) co_return ReadOutcome::kClosed;
+      }
+      const auto chunk = parser_->is_header_done() ? kBodyChunk : kHeadChunk;
+      const auto read = co_await stream_->read_some(buffer_.prepare(chunk));
+      if (timed_out_ && phase_ == Phase::kReading) {
+        refusal_ = timeout_refusal();
+        co_return ReadOutcome::kRefused;
+      }
+      if (read.error || timed_out_) co_return ReadOutcome::kClosed;
+      buffer_.commit(read.count);
+    }
+  }
+
+  void start_parser() {
+    if (buffer_.size() == 0 && buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
+    parser_.emplace();
+    parser_->header_limit(limits::kHttpHeadBytes);
+    parser_->body_limit(limits::kHttpBodyBytes);
+    parser_->eager(true);
+    continue_said_ = false;
+    enter(Phase::kIdle, limits::kHttpIdleTime);
+  }
+
+  /// Tells a client that waits to be told that its body is welcome. False when it is gone.
+  Task<bool> say_continue() {
+    if (continue_said_) co_return true;
+    continue_said_ = true;
+    const auto expectation = parser_->get()[beast::http::field::expect];
+    if (!equal_ignoring_case(view_of(expectation), "100-continue")) co_return true;
+    out_ = "HTTP/1.1 100 Continue\r\n\r\n";
+    co_return co_await write_all(asio::buffer(out_), {});
+  }
+
+  void take_request() {
+    const auto& message = parser_->get();
+    request_.method = parse_method(view_of(message.method_string()));
+    const auto target = split_target(view_of(message.target()));
+    request_.path = target.path;
+    request_.query = target.query;
+    request_.headers.clear();
+    for (const auto& field : message) {
+      request_.headers.push_back({view_of(field.name_string()), view_of(field.value())});
+    }
+    request_.body = message.body();
+    request_.local_address = local_;
+    request_.peer_address = peer_;
+  }
+
+  /// Nothing when the client hung up.
+  Task<std::optional<HttpResponse>> answer_or_hang_up() {
+    if (!context_.application->may_wait(request_)) co_return co_await answer();
+    using asio::experimental::awaitable_operators::operator||;
+    auto first = co_await (answer() || watch_for_hang_up() || context_.stop.wait());
+    constexpr std::size_t kHungUp = 1;
+    if (first.index() == 0) co_return std::move(std::get<0>(first));
+    if (first.index() == kHungUp) co_return std::nullopt;
+    co_return error_response(503, "the server is shutting down");
+  }
+
+  /// Where a handler's exceptions end.
+  Task<HttpResponse> answer() {
+    std::exception_ptr failure;
+    try {
+      co_return co_await context_.application->handle(&request_);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (cancelled == asio::cancellation_type::none) {
+      runtime::log_exception(fmt::format("{} {}", to_string(request_.method), request_.path), failure);
+    }
+    co_return error_response(500, "internal server error");
+  }
+
+  /// Returns when the connection has ended. What the client sends meanwhile is kept for the next request, as far as
+  /// there is room.
+  Task<void> watch_for_hang_up() {
+    while (buffer_.size() < limits::kHttpHeadBytes) {
+      const auto read = co_await stream_->read_some(buffer_.prepare(kHeadChunk));
+      buffer_.commit(read.count);
+      if (read.error) co_return;
+    }
+    const auto executor = co_await asio::this_coro::executor;
+    runtime::Signal never(executor);
+    co_await never.wait();
+  }
+
+  void log_answer(unsigned status) {
+    constexpr unsigned kFaults = 500;
+    if (status < kFaults && !context_.access_log) return;
+    runtime::log(status < kFaults ? runtime::LogLevel::kDebug : runtime::LogLevel::kWarning, "request answered",
+                 {{"method", std::string(to_string(request_.method))},
+                  {"path", std::string(request_.path)},
+                  {"status", std::to_string(status)},
+                  {"peer", peer_}});
+  }
+
+  /// Whether all of it left.
+  Task<bool> write(const HttpResponse& response, Persistence persistence, bool head_only = false) {
+    out_.clear();
+    append_response_head(out_, response, context_.date, persistence);
+    if (head_only) return write_all(asio::buffer(out_), {});
+    if (response.body.size() > kCopiedBody) return write_all(asio::buffer(out_), asio::buffer(response.body));
+    out_ += response.body;
+    return write_all(asio::buffer(out_), {});
+  }
+
+  Task<bool> write_all(asio::const_buffer first, asio::const_buffer second) {
+    while (first.size() + second.size() > 0) {
+      enter(Phase::kWriting, limits::kHttpReadTime);
+      const ByteStream::WriteBuffers from{first, second};
+      const auto written = co_await stream_->write_some(from);
+      if (written.error || timed_out_) co_return false;
+      const auto of_first = std::min(written.count, first.size());
+      first += of_first;
+      second += written.count - of_first;
+    }
+    co_return true;
+  }
+
+  /// Closing while the client still sends would reset the connection, and the refusal with it.
+  Task<void> drain() {
+    stream_->shutdown_send();
+    timed_out_ = false;
+    enter(Phase::kDraining, kDrainTime);
+    buffer_.clear();
+    constexpr std::size_t kDrainBytes = 4 * limits::kHttpBodyBytes;
+    for (std::size_t drained = 0; drained < kDrainBytes && !timed_out_;) {
+      const auto read = co_await stream_->read_some(buffer_.prepare(kHeadChunk));
+      if (read.error) co_return;
+      drained += read.count;
+    }
+  }
+
+  std::unique_ptr<ByteStream> stream_;
+  SessionContext& context_;
+  std::string local_;
+  std::string peer_;
+  beast::flat_buffer buffer_;
+  std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
+  HttpRequest request_;
+  HttpResponse refusal_;
+  std::string out_;
+  Phase phase_ = Phase::kIdle;
+  /// What `phase_` may take; nothing: as long as it likes.
+  std::optional<Instant> deadline_;
+  bool timed_out_ = false;
+  bool continue_said_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Session> make_session(std::unique_ptr<ByteStream> stream, SessionContext* context,
+                                      std::string local_address, std::string peer_address) {
+  return std::make_unique<HttpSession>(std::move(stream), *context, std::move(local_address), std::move(peer_address));
+}
+
+}  // namespace boruta::http

@@ -1,0 +1,390 @@
+#include "http/session.hpp"
+
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "base/limits.hpp"
+
+namespace boruta::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What the other side of a connection sees and does.
+struct Wire {
+  explicit Wire(const asio::any_io_executor& executor) : changed(executor) {}
+
+  void send(std::string_view text) {
+    to_server += text;
+    changed.notify_all();
+  }
+  void hang_up() {
+    ended = true;
+    changed.notify_all();
+  }
+
+  std::string to_server;
+  std::string from_server;
+  /// How much one write takes; 0: the client does not read.
+  std::size_t window = 1'000'000;
+  bool ended = false;
+  bool cancelled = false;
+  bool sending_shut = false;
+  bool closed = false;
+  runtime::Signal changed;
+};
+
+class MemoryStream final : public ByteStream {
+ public:
+  explicit MemoryStream(Wire* wire) : wire_(*wire) {}
+
+  Task<Transfer> read_some(asio::mutable_buffer into) override {
+    while (wire_.to_server.empty()) {
+      if (wire_.ended) co_return Transfer{.error = asio::error::eof, .count = 0};
+      if (co_await interrupted()) co_return Transfer{.error = asio::error::operation_aborted, .count = 0};
+    }
+    const auto count = std::min(into.size(), wire_.to_server.size());
+    std::copy_n(wire_.to_server.begin(), count, static_cast<char*>(into.data()));
+    wire_.to_server.erase(0, count);
+    co_return Transfer{.error = {}, .count = count};
+  }
+
+  Task<Transfer> write_some(WriteBuffers from) override {
+    while (wire_.window == 0) {
+      if (co_await interrupted()) co_return Transfer{.error = asio::error::operation_aborted, .count = 0};
+    }
+    std::size_t count = 0;
+    for (const auto& buffer : from) {
+      const auto part = std::min(buffer.size(), wire_.window - count);
+      wire_.from_server.append(static_cast<const char*>(buffer.data()), part);
+      count += part;
+    }
+    co_return Transfer{.error = {}, .count = count};
+  }
+
+  void cancel() override {
+    wire_.cancelled = true;
+    wire_.changed.notify_all();
+  }
+  void shutdown_send() override { wire_.sending_shut = true; }
+  void close() override { wire_.closed = true; }
+
+ private:
+  Task<bool> interrupted() {
+    co_await wire_.changed.wait();
+    const auto state = co_await asio::this_coro::cancellation_state;
+    co_return std::exchange(wire_.cancelled, false) || state.cancelled() != asio::cancellation_type::none;
+  }
+
+  Wire& wire_;
+};
+
+/// /echo gives the body back, /throw throws, /wait answers when it is released, /long is long.
+class ScriptedApplication final : public Application {
+ public:
+  explicit ScriptedApplication(const asio::any_io_executor& executor) : released(executor) {}
+
+  Task<HttpResponse> handle(const HttpRequest* request) override {
+    seen.push_back(std::string(to_string(request->method)) + " " + std::string(request->path));
+    HttpResponse response{.status = 200, .headers = {}, .body = std::string(request->body)};
+    if (request->path == "/throw") throw std::runtime_error("a bug");
+    if (request->path == "/long") response.body.assign(100'000, 'x');
+    if (request->path == "/wait") {
+      const bool* flag = &is_released;
+      while (!*flag) {
+        co_await released.wait();
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) {
+          cancelled = true;
+          co_return response;
+        }
+      }
+      response.body = "released";
+    }
+    co_return response;
+  }
+
+  [[nodiscard]] bool may_wait(const HttpRequest& request) const override { return request.path == "/wait"; }
+
+  void release() {
+    is_released = true;
+    released.notify_all();
+  }
+
+  std::vector<std::string> seen;
+  runtime::Signal released;
+  bool is_released = false;
+  bool cancelled = false;
+};
+
+class SessionTest : public testing::Test {
+ protected:
+  SessionTest() {
+    context_.application = &application_;
+    session_ = make_session(std::make_unique<MemoryStream>(&wire_), &context_, "192.0.2.1", "192.0.2.9");
+    tasks_.spawn("session", session_->run());
+    settle();
+  }
+  ~SessionTest() override {
+    wire_.hang_up();
+    tasks_.request_stop();
+    settle();
+  }
+
+  void settle() {
+    io_.restart();
+    while (io_.poll() > 0) {
+    }
+  }
+
+  /// What the server says to `text`.
+  std::string exchange(std::string_view text) {
+    wire_.send(text);
+    settle();
+    return std::exchange(wire_.from_server, {});
+  }
+
+  std::string pass_time(Duration duration) {
+    context_.now += duration;
+    session_->check_time(context_.now);
+    settle();
+    return std::exchange(wire_.from_server, {});
+  }
+
+  std::string stop() {
+    context_.stopping = true;
+    context_.stop.notify_all();
+    session_->request_stop();
+    settle();
+    return std::exchange(wire_.from_server, {});
+  }
+
+  asio::io_context io_;
+  Wire wire_{io_.get_executor()};
+  ScriptedApplication application_{io_.get_executor()};
+  SessionContext context_{io_.get_executor()};
+  std::unique_ptr<Session> session_;
+  runtime::TaskGroup tasks_{io_.get_executor()};
+};
+
+std::string post(std::string_view path, std::string_view body) {
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + std::string(body);
+}
+
+std::string ok(std::string_view body, std::string_view more = "") {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" +
+         std::string(body);
+}
+
+TEST_F(SessionTest, AnswersOneRequestAfterTheOther) {
+  EXPECT_EQ(exchange(post("/echo", "one")), ok("one"));
+  EXPECT_EQ(exchange(post("/echo", "two")), ok("two"));
+  EXPECT_FALSE(wire_.closed);
+}
+
+TEST_F(SessionTest, AnswersRequestsThatComeTogetherInTheirOrder) {
+  EXPECT_EQ(exchange(post("/echo", "one") + post("/echo", "two") + post("/echo", "three")),
+            ok("one") + ok("two") + ok("three"));
+}
+
+TEST_F(SessionTest, PutsTogetherWhatComesByteByByte) {
+  std::string answer;
+  for (const char byte : post("/echo", "body")) answer += exchange(std::string_view(&byte, 1));
+  EXPECT_EQ(answer, ok("body"));
+}
+
+TEST_F(SessionTest, TakesChunkedBodies) {
+  EXPECT_EQ(
+      exchange("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
+      ok("abcde"));
+}
+
+TEST_F(SessionTest, AnswersHeadWithTheLengthAndWithoutTheBody) {
+  EXPECT_EQ(exchange("HEAD /long HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+  EXPECT_EQ(exchange(post("/echo", "next")), ok("next"));
+}
+
+TEST_F(SessionTest, ClosesWhenTheClientWantsIt) {
+  EXPECT_EQ(exchange("POST /echo HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"),
+            ok("a", "Connection: close\r\n"));
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, KeepsOldClientsOnlyWhenTheyAsk) {
+  EXPECT_EQ(exchange("GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), ok("", "Connection: keep-alive\r\n"));
+  EXPECT_EQ(exchange("GET /echo HTTP/1.0\r\n\r\n"), ok("", "Connection: close\r\n"));
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, WritesOnWhenTheClientTakesLittleAtATime) {
+  wire_.window = 777;
+  EXPECT_EQ(exchange("GET /long HTTP/1.1\r\nHost: x\r\n\r\n"), ok(std::string(100'000, 'x')));
+}
+
+TEST_F(SessionTest, TellsAClientThatAsksToGoOn) {
+  EXPECT_EQ(exchange("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"),
+            "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_EQ(exchange("ab"), ok("ab"));
+}
+
+struct RefusedInput {
+  const char* what;
+  std::string input;
+  std::string_view status_line;
+  std::string_view message;
+};
+
+TEST(SessionRefusals, NameWhatIsWrongAndClose) {
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+  const RefusedInput cases[] = {
+      {"garbage", "nonsense\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a control character in the target",
+       "GET /a\x01"
+       "b HTTP/1.1\r\n\r\n",
+       "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"two kinds of length", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", "HTTP/1.1 400 ",
+       "not HTTP/1.1"},
+      {"two lengths", head + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a negative length", head + "Content-Length: -1\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a large head", head + "X: " + std::string(limits::kHttpHeadBytes, 'x') + "\r\n\r\n", "HTTP/1.1 431 ", "16 KiB"},
+      {"a head without end", head + "X: " + std::string(limits::kHttpHeadBytes + 5000, 'x'), "HTTP/1.1 431 ", "16 KiB"},
+      {"a large body", head + "Content-Length: 1048577\r\n\r\n", "HTTP/1.1 413 ", "1024 KiB"},
+      {"a large chunk", head + "Transfer-Encoding: chunked\r\n\r\n100001\r\n" + std::string(0x100001, 'x'),
+       "HTTP/1.1 413 ", "1024 KiB"},
+  };
+  for (const auto& [what, input, status_line, message] : cases) {
+    SCOPED_TRACE(what);
+    asio::io_context io;
+    Wire wire(io.get_executor());
+    ScriptedApplication application(io.get_executor());
+    SessionContext context(io.get_executor());
+    context.application = &application;
+    const auto session = make_session(std::make_unique<MemoryStream>(&wire), &context, "192.0.2.1", "192.0.2.9");
+    runtime::TaskGroup tasks(io.get_executor());
+    tasks.spawn("session", session->run());
+    wire.send(input);
+    wire.hang_up();
+    io.run();
+    EXPECT_TRUE(wire.from_server.starts_with(status_line)) << wire.from_server;
+    EXPECT_NE(wire.from_server.find("Connection: close\r\n"), std::string::npos);
+    EXPECT_NE(wire.from_server.find(message), std::string::npos) << wire.from_server;
+    EXPECT_TRUE(wire.sending_shut);
+    EXPECT_TRUE(wire.closed);
+    EXPECT_TRUE(application.seen.empty());
+  }
+}
+
+TEST_F(SessionTest, TakesABodyOfExactlyTheLimit) {
+  const std::string body(limits::kHttpBodyBytes, 'x');
+  EXPECT_EQ(exchange(post("/echo", body)).size(), ok(body).size());
+}
+
+TEST_F(SessionTest, RefusesAHeadThatComesTooSlowly) {
+  EXPECT_EQ(exchange("GET /echo HTTP/1.1\r\nHo"), "");
+  EXPECT_EQ(pass_time(limits::kHttpReadTime - 1s), "");
+  // A byte now and then gains no time.
+  EXPECT_EQ(exchange("s"), "");
+  const auto answer = pass_time(1s);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 408 ")) << answer;
+  EXPECT_TRUE(wire_.sending_shut);
+  wire_.hang_up();
+  settle();
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, RefusesABodyThatComesTooSlowly) {
+  exchange("POST /echo HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc");
+  const auto answer = pass_time(limits::kHttpReadTime);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 408 ")) << answer;
+  EXPECT_TRUE(application_.seen.empty());
+  pass_time(5s);
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, ClosesAnIdleConnectionWithoutAWord) {
+  exchange(post("/echo", "one"));
+  EXPECT_EQ(pass_time(limits::kHttpIdleTime - 1s), "");
+  EXPECT_FALSE(wire_.closed);
+  EXPECT_EQ(pass_time(1s), "");
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, CutsAClientThatDoesNotReadItsAnswer) {
+  wire_.window = 0;
+  exchange("GET /long HTTP/1.1\r\nHost: x\r\n\r\n");
+  pass_time(limits::kHttpReadTime);
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, AnswersABugWithABare500AndGoesOn) {
+  const auto answer = exchange(post("/throw", ""));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n")) << answer;
+  EXPECT_EQ(answer.find("a bug"), std::string::npos);
+  EXPECT_EQ(exchange(post("/echo", "next")), ok("next"));
+}
+
+TEST_F(SessionTest, AnswersAWaitThatIsOver) {
+  EXPECT_EQ(exchange(post("/wait", "")), "");
+  EXPECT_EQ(pass_time(1h), "");
+  application_.release();
+  settle();
+  EXPECT_EQ(std::exchange(wire_.from_server, {}), ok("released"));
+  EXPECT_EQ(exchange(post("/echo", "next")), ok("next"));
+}
+
+TEST_F(SessionTest, EndsTheWaitOfAClientThatHangsUp) {
+  exchange(post("/wait", ""));
+  EXPECT_FALSE(application_.cancelled);
+  wire_.hang_up();
+  settle();
+  EXPECT_TRUE(application_.cancelled);
+  EXPECT_TRUE(wire_.closed);
+  EXPECT_EQ(wire_.from_server, "");
+}
+
+TEST_F(SessionTest, KeepsWhatComesDuringAWait) {
+  exchange(post("/wait", ""));
+  EXPECT_EQ(exchange(post("/echo", "later")), "");
+  application_.release();
+  settle();
+  EXPECT_EQ(std::exchange(wire_.from_server, {}), ok("released") + ok("later"));
+}
+
+TEST_F(SessionTest, StopsReadingAheadDuringAWaitAtTheLimit) {
+  exchange(post("/wait", ""));
+  exchange(std::string(10 * limits::kHttpHeadBytes, 'x'));
+  EXPECT_GT(wire_.to_server.size(), 8 * limits::kHttpHeadBytes);
+}
+
+TEST_F(SessionTest, ClosesAnIdleConnectionWhenTheServerStops) {
+  exchange(post("/echo", "one"));
+  EXPECT_EQ(stop(), "");
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, EndsAWaitWith503WhenTheServerStops) {
+  exchange(post("/wait", ""));
+  const auto answer = stop();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << answer;
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(application_.cancelled);
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, AnswersTheRequestUnderWayWhenTheServerStops) {
+  exchange("POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nab");
+  EXPECT_EQ(stop(), "");
+  EXPECT_EQ(exchange("c"), ok("abc", "Connection: close\r\n"));
+  EXPECT_TRUE(wire_.closed);
+}
+
+}  // namespace
+}  // namespace boruta::http
