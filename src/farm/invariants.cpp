@@ -37,6 +37,10 @@ void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
     if (request == nullptr || request->state != RequestState::kInProgress) {
       out.push_back(fmt::format("worker {} runs request {}, which is not in progress", uuid, worker.job->value));
     }
+    if (request != nullptr && request->job && request->job->paused_since.has_value() != worker.lost) {
+      out.push_back(
+          fmt::format("the job on worker {} stands still without reason, or goes on without its agent", uuid));
+    }
     if (!worker.dirty) out.push_back(fmt::format("worker {} runs a job and is not dirty", uuid));
   }
   if (worker.state == WorkerState::kIdle && worker.dirty)
@@ -47,6 +51,12 @@ void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
     out.push_back(fmt::format("worker {} is connected and lost", uuid));
   }
   const bool asked = worker.state == WorkerState::kPrepare || worker.state == WorkerState::kBusy;
+  if (worker.lost && (asked || worker.state == WorkerState::kIdle)) {
+    out.push_back(fmt::format("worker {} is {} though its agent is lost", uuid, to_string(worker.state)));
+  }
+  if (worker.untold && worker.state != WorkerState::kMaintenance) {
+    out.push_back(fmt::format("worker {} is untold of a maintenance that is none", uuid));
+  }
   if (asked != (worker.respond_by.has_value() && !running)) {
     out.push_back(fmt::format("worker {} is {} and its time to answer does not fit", uuid, to_string(worker.state)));
   }
