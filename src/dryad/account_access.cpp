@@ -16,6 +16,7 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
 
 #include "base/assert.hpp"
@@ -84,7 +85,7 @@ void remove_all_ipc(uid_t uid) {
 /// checked afterwards: processes and files.
 void stop_services(const UserAccount& account) {
   const auto run = [](std::vector<std::string> argv) {
-    if (has_program(argv.front())) (void)run_program({.argv = std::move(argv), .environment = {}});
+    if (has_program(argv.front())) std::ignore = run_program({.argv = std::move(argv), .environment = {}});
   };
   // Without systemd as init, loginctl would only wait for a bus that is not there.
   if (::access("/run/systemd/system", F_OK) == 0) {
@@ -223,7 +224,7 @@ std::expected<void, std::string> AccountAccess::end_job() {
   const UserAccount& user = **account;
   BORUTA_ASSERT(is_user_uid(user.uid) && user.comment == mark());
   // First the way in, then who is in: sshd admits nobody new while processes are killed.
-  (void)remove_tree(user.home + "/.ssh");
+  std::ignore = remove_tree(user.home + "/.ssh");
   stop_services(user);
   if (auto killed = kill_processes(user.uid); !killed) return killed;
   if (auto removed = remove_files(user); !removed) return removed;

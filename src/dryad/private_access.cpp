@@ -11,6 +11,7 @@
 #include <shadow.h>
 #include <sys/wait.h>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 
 #include "dryad/files.hpp"
@@ -276,7 +277,7 @@ std::expected<void, std::string> PrivateAccess::probe() { return probe_ssh(probe
 void PrivateAccess::stop(bool job_on) {
   if (job_on) return;
   // What can't be killed is left to the next start, which finds it by its mark.
-  (void)kill_until_gone([this] { return session_processes(); }, options_.kill_limit);
+  std::ignore = kill_until_gone([this] { return session_processes(); }, options_.kill_limit);
   const pid_t sshd = running_sshd();
   if (sshd == 0) return;
   ::kill(sshd, SIGTERM);

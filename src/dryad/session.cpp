@@ -275,9 +275,11 @@ void Session::leave(Actions& actions) {
     next.prepared = false;
     next.job.reset();
     next.ending = false;
-    // A write that fails leaves a state that says more than is there: the next start ends the job once more.
-    (void)keep(next);
-    state_ = next;
+    if (auto kept = keep(next); !kept) {
+      // The disk still says more than will be there: the next start ends the job once more.
+      actions.emplace_back(Note{kept.error()});
+      state_ = next;
+    }
     running_ = Running{.operation = agent::EndJob{}, .kind = agent::CommandKind::kEndJob, .generation = {}};
     actions.emplace_back(StartOperation{agent::EndJob{}});
     return;
