@@ -378,5 +378,27 @@ TEST(Merge, KeepsAKeyThatWasPutAndDeletedFromEverBeingWritten) {
   EXPECT_EQ(batch.deleted_keys, std::vector{worker_number(1)});
 }
 
+TEST(Merge, ForgetsTheDeletionOfAWorkerThatIsThereAgain) {
+  EventBatch batch;
+  batch.deleted_workers = {worker_number(1), worker_number(2)};
+  EventBatch later;
+  later.workers = {worker_with(worker_number(1), "back")};
+  merge(batch, std::move(later));
+  EXPECT_EQ(batch.deleted_workers, std::vector{worker_number(2)});
+  EXPECT_EQ(batch.workers, std::vector{worker_with(worker_number(1), "back")});
+}
+
+TEST(Merge, TakesTheFirstSequenceFromTheFirstBatchThatHasEvents) {
+  EventBatch batch;
+  for (const std::uint64_t seq : {8, 9}) {
+    EventBatch later;
+    later.first_seq = EventSeq{seq};
+    later.events.push_back({.seq = EventSeq{seq}, .at = {}, .actor = {}, .body = farm::ServerStarted{}});
+    merge(batch, std::move(later));
+  }
+  EXPECT_EQ(batch.first_seq, EventSeq{8});
+  EXPECT_EQ(batch.last_seq(), EventSeq{9});
+}
+
 }  // namespace
 }  // namespace boruta::store

@@ -17,9 +17,9 @@ namespace boruta::store {
 /// Damage is found when what is damaged is read: at opening, loading or later. There is no check of the whole file at
 /// start, since SQLite's log survives crashes and such a check would take longer than loading.
 ///
-/// A deleted key is overwritten in the database at once, but SQLite's log (`boruta.db-wal`) may still show the page as
-/// it was until it has been emptied: after some 1,000 further pages, or when the journal is destroyed. What the file
-/// system or the disk keeps of freed blocks is beyond reach.
+/// A deleted key is overwritten with zeros in its page at once, but SQLite's log (`boruta.db-wal`) shows the page as it
+/// was until the log has gone round, some 2,000 written pages later, or the journal is destroyed. What the file system
+/// or the disk keeps of freed blocks is beyond reach.
 ///
 /// `append` answers kBusy only when the transaction was taken back, and kUnknown when a failure came so late that the
 /// log may hold all of it, as when the disk fails to sync.

@@ -294,6 +294,23 @@ TEST_F(SqliteJournalTest, WritesNothingOfABatchThatFindsTheDiskFullAndAllOfItLat
   EXPECT_GT(attempts, 5);
 }
 
+TEST_F(SqliteJournalTest, TakesBackTheWholeBatchWhenOneOfItsLastRowsFails) {
+  open();
+  execute("CREATE TRIGGER fails BEFORE INSERT ON keys BEGIN SELECT RAISE(ABORT, 'made to fail'); END");
+  auto journal = open();
+  auto batch = large_batch(*journal);
+  batch.put_keys.push_back({.worker = kWorker, .pem = Secret("x")});
+  const auto appended = journal->append(batch);
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().code, StoreErrorCode::kBusy);
+  EXPECT_EQ(appended.error().message, file().string() + ": write: made to fail");
+  EXPECT_TRUE(journal->load()->rows.requests.empty());
+
+  batch.put_keys.clear();
+  ASSERT_TRUE(journal->append(batch));
+  EXPECT_EQ(journal->load()->rows.requests, batch.requests);
+}
+
 TEST_F(SqliteJournalTest, SaysThatTheOutcomeIsUnknownWhenTheDiskFailsToSync) {
   FaultyVfs vfs;
   auto journal = open();

@@ -59,6 +59,9 @@ constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());
 
 /// The WAL is emptied into the file every so many pages; without it commits get slower as it grows.
 constexpr int kCheckpointPages = 1'000;
+/// An emptied log keeps so many bytes, as many as those pages take, since writing over them is faster than growing it
+/// anew; what one large transaction added is cut off.
+constexpr int kLogBytes = 4 * 1024 * 1024;
 constexpr int kCacheKibibytes = 32 * 1024;
 
 std::unexpected<StoreError> refused(const Database& database, std::string_view why) {
@@ -106,12 +109,11 @@ std::expected<void, StoreError> configure_and_migrate(Database& database) {
   if (!done) return done;
   const auto version = version_of(database);
   if (!version) return std::unexpected(version.error());
-  // secure_delete overwrites deleted keys with zeros; journal_size_limit cuts off what is left of an emptied WAL, where
-  // the pages stand as they were before.
+  // secure_delete overwrites deleted keys with zeros.
   done = database.execute("configure",
                           fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-                                      "PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = 0",
-                                      kCheckpointPages));
+                                      "PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {}",
+                                      kCheckpointPages, kLogBytes));
   if (!done) return done;
   return migrate(database, *version);
 }
