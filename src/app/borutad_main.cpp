@@ -1,0 +1,118 @@
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include "app/server_app.hpp"
+#include "app/server_config.hpp"
+
+namespace {
+
+using boruta::app::ServerConfig;
+
+/// What flags may override; empty or nothing: not given.
+struct Flags {
+  std::string config;
+  std::string data_dir;
+  std::string http_listen;
+  std::string agent_listen;
+  std::string auth;
+  std::string log_format;
+  bool insecure = false;
+};
+
+int complain(int code, const std::string& text) {
+  fmt::print(stderr, "borutad: {}\n", text);
+  return code;
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+  const std::ifstream file(path);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// The config file, if there is one or one was named. Complains and returns an exit code otherwise.
+std::expected<ServerConfig, int> load_config(const Flags& flags) {
+  const auto& path = flags.config.empty() ? std::string(boruta::app::kServerConfigPath) : flags.config;
+  const auto text = read_file(path);
+  if (!text && flags.config.empty()) return ServerConfig{};
+  if (!text) return std::unexpected(complain(boruta::app::kExitConfig, fmt::format("{}: cannot be read", path)));
+  auto config = boruta::app::parse_server_config(*text, path);
+  if (config) return *std::move(config);
+  for (const auto& line : config.error()) complain(boruta::app::kExitConfig, line);
+  return std::unexpected(boruta::app::kExitConfig);
+}
+
+/// Empty, or what is wrong with the flag.
+std::string take_listen(const char* flag, const std::string& text, boruta::HostPort& target) {
+  if (text.empty()) return {};
+  const auto parsed = boruta::parse_host_port(text);
+  if (!parsed || parsed->host.empty() || !parsed->port) {
+    return fmt::format("{} {}: ADDR:PORT is expected, like 127.0.0.1:8487", flag, text);
+  }
+  target = *parsed;
+  return {};
+}
+
+std::string apply_flags(const Flags& flags, ServerConfig& config) {
+  if (!flags.data_dir.empty()) config.data_dir = std::filesystem::absolute(flags.data_dir);
+  if (auto wrong = take_listen("--http-listen", flags.http_listen, config.http); !wrong.empty()) return wrong;
+  if (auto wrong = take_listen("--agent-listen", flags.agent_listen, config.agent); !wrong.empty()) return wrong;
+  if (!flags.auth.empty()) config.policy.access_control = flags.auth == "on";
+  if (!flags.log_format.empty()) {
+    config.log_format = flags.log_format == "json" ? boruta::runtime::LogFormat::kJson : boruta::runtime::LogFormat::kText;
+  }
+  config.insecure = config.insecure || flags.insecure;
+  return boruta::app::check_server_config(config);
+}
+
+void declare(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", "borutad " BORUTA_VERSION);
+  app.add_option("--config", flags.config, "TOML file (default: /etc/boruta/borutad.toml, if it is there)")
+      ->type_name("FILE");
+  app.add_option("--data-dir", flags.data_dir, "where everything is kept (default: /var/lib/boruta)")->type_name("DIR");
+  app.add_option("--http-listen", flags.http_listen, "for users (default: 127.0.0.1:8487; port 0: any free one)")
+      ->type_name("ADDR:PORT");
+  app.add_option("--agent-listen", flags.agent_listen, "for dryads (default: 127.0.0.1:7175; port 0: any free one)")
+      ->type_name("ADDR:PORT");
+  app.add_option("--auth", flags.auth, "off: everybody may do everything, as clients of Boruta 0.2.1 need")
+      ->check(CLI::IsMember({"on", "off"}));
+  app.add_option("--log-format", flags.log_format, "text for people, json for programs")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--insecure", flags.insecure, "listen without encryption beyond this machine");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "The server of Boruta, which lends test devices to people and CI jobs.\n"
+      "It keeps requests and workers in DIR/boruta.db, writes DIR/admin-token on its first start,\n"
+      "and tells where it listens in DIR/endpoints.json. Flags beat the config file.");
+  app.name("borutad");
+  Flags flags;
+  declare(app, flags);
+  auto* new_token = app.add_subcommand("new-admin-token",
+                                       "make another admin token in DIR/admin-token, while the server does not run");
+  new_token->fallthrough();
+  app.footer(
+      "Try it: borutad --data-dir /tmp/farm\n"
+      "Exit codes: 0 stopped by a signal, 64 wrong usage, 69 cannot start, 74 the store cannot be written,\n"
+      "78 wrong config.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : boruta::app::kExitUsage;
+  }
+  auto config = load_config(flags);
+  if (!config) return config.error();
+  if (const auto wrong = apply_flags(flags, *config); !wrong.empty()) return complain(boruta::app::kExitUsage, wrong);
+  return new_token->parsed() ? boruta::app::make_admin_token(*config) : boruta::app::serve(*config);
+}

@@ -1,0 +1,215 @@
+#include "app/server_app.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "app/bootstrap.hpp"
+#include "http/api.hpp"
+#include "http/server.hpp"
+#include "server/agents.hpp"
+#include "server/coordinator.hpp"
+#include "server/reconciler.hpp"
+#include "store/sqlite_journal.hpp"
+#include "superviser/service.hpp"
+#include "tunnel/relay.hpp"
+
+namespace boruta::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often agents are asked again for what they failed to do.
+constexpr Duration kAskAgainEvery = 30s;
+
+int complain(const std::string& text) {
+  fmt::print(stderr, "borutad: {}\n", text);
+  return kExitCannotStart;
+}
+
+/// What every command on the data directory needs: the journal, its thread, and the coordinator over both.
+class Core {
+ public:
+  Core(const ServerConfig& config, std::unique_ptr<store::Journal> journal, store::Loaded loaded)
+      : clock_(runtime::make_system_clock(loaded.last_event_at.value_or(Instant{}))),
+        committer_(server::make_commit_thread(std::move(journal), context_.get_executor(), config.store_patience)),
+        coordinator_({.strand = context_.get_executor(), .clock = clock_.get(), .committer = committer_.get()},
+                     config.policy, std::move(loaded)),
+        tasks_(context_.get_executor()) {}
+
+  [[nodiscard]] asio::io_context& context() { return context_; }
+  [[nodiscard]] runtime::Clock& clock() { return *clock_; }
+  [[nodiscard]] server::Committer& committer() { return *committer_; }
+  [[nodiscard]] server::Coordinator& coordinator() { return coordinator_; }
+  [[nodiscard]] runtime::TaskGroup& tasks() { return tasks_; }
+
+ private:
+  asio::io_context context_{1};
+  std::unique_ptr<runtime::Clock> clock_;
+  std::unique_ptr<server::Committer> committer_;
+  server::Coordinator coordinator_;
+  runtime::TaskGroup tasks_;
+};
+
+std::expected<std::unique_ptr<Core>, std::string> open_core(const ServerConfig& config) {
+  ::umask(077);
+  auto journal = store::make_sqlite_journal(config.data_dir);
+  if (!journal) return std::unexpected(journal.error().message);
+  auto loaded = (*journal)->load();
+  if (!loaded) return std::unexpected(loaded.error().message);
+  return std::make_unique<Core>(config, std::move(*journal), std::move(*loaded));
+}
+
+/// The running server: the graph of its parts, and the order in which they start and stop.
+class Server {
+ public:
+  Server(const ServerConfig& config, Core& core)
+      : config_(config),
+        core_(core),
+        agents_(&core.coordinator()),
+        relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(),
+               {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address}),
+        reconciler_(&core.coordinator(), &agents_, &relay_),
+        api_({.coordinator = &core.coordinator(),
+              .committer = &core.committer(),
+              .version = BORUTA_VERSION,
+              .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
+        http_({.executor = core.context().get_executor(),
+               .clock = &core.clock(),
+               .application = &api_,
+               .access_log = config.log_level == runtime::LogLevel::kDebug}),
+        superviser_(core.context().get_executor(), &core.clock(), &agents_,
+                    {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort))}),
+        http_tasks_(core.context().get_executor()),
+        signals_(core.context(), SIGTERM, SIGINT) {}
+
+  /// Until a signal. The error is why it could not start.
+  Task<std::expected<void, std::string>> run() {
+    auto& tasks = core_.tasks();
+    tasks.spawn("coordinator", core_.coordinator().run());
+    auto started = co_await start();
+    if (started) {
+      const auto [error, signal] = co_await signals_.async_wait(asio::as_tuple(asio::use_awaitable));
+      runtime::log_info("stopping", {{"signal", std::to_string(error ? 0 : signal)}});
+    }
+    co_await stop();
+    co_return started;
+  }
+
+ private:
+  Task<std::expected<void, std::string>> start() {
+    const auto first = co_await make_first_users(&core_.coordinator(), config_.data_dir);
+    if (!first) co_return std::unexpected(first.error());
+    if (*first) {
+      runtime::log_info("first start: the admin's token was written",
+                        {{"file", (config_.data_dir / kAdminTokenFile).string()}});
+    }
+    const auto http = http_.listen(config_.http.host, config_.http.port.value_or(kHttpPort));
+    if (!http) co_return std::unexpected(http.error());
+    const auto agent_port = superviser_.listen();
+    if (!agent_port) co_return std::unexpected(agent_port.error());
+    superviser_listens_ = true;
+    auto& tasks = core_.tasks();
+    http_tasks_.spawn("http", http_.run());
+    tasks.spawn("agents", agents_.run());
+    tasks.spawn("reconciler", reconciler_.run(kAskAgainEvery));
+    const auto http_address = format_host_port(config_.http.host, http->port());
+    const auto agent_address = format_host_port(config_.agent.host, *agent_port);
+    const auto endpoints = fmt::format("{{\"http\": \"{}\", \"agent\": \"{}\"}}\n", http_address, agent_address);
+    constexpr unsigned kReadable = 0644;
+    if (auto written = write_file(config_.data_dir / "endpoints.json", endpoints, kReadable); !written) {
+      co_return std::unexpected(written.error());
+    }
+    runtime::log_info("borutad is up", {{"version", BORUTA_VERSION},
+                                        {"http", http_address},
+                                        {"agents", agent_address},
+                                        {"auth", config_.policy.access_control ? "on" : "off"},
+                                        {"data", config_.data_dir.string()}});
+    co_return std::expected<void, std::string>{};
+  }
+
+  /// Acceptors, sessions, tunnels, coordinator; the store follows when nobody is left who could write.
+  Task<void> stop() {
+    http_.request_stop();
+    core_.coordinator().request_stop();
+    co_await http_tasks_.join();
+    agents_.close_all();
+    if (superviser_listens_) {
+      superviser_.request_stop();
+      co_await superviser_.join();
+    }
+    relay_.request_stop();
+    co_await relay_.join();
+    reconciler_.request_stop();
+    co_await reconciler_.join();
+    core_.tasks().request_stop();
+    co_await core_.tasks().join();
+  }
+
+  const ServerConfig& config_;
+  Core& core_;
+  server::Agents agents_;
+  tunnel::Relay relay_;
+  server::Reconciler reconciler_;
+  http::Api api_;
+  http::HttpServer http_;
+  superviser::Service superviser_;
+  runtime::TaskGroup http_tasks_;
+  asio::signal_set signals_;
+  bool superviser_listens_ = false;
+};
+
+Task<std::expected<void, std::string>> run_token_maker(Core* core, std::filesystem::path data_dir) {
+  core->tasks().spawn("coordinator", core->coordinator().run());
+  auto made = co_await add_admin_token(&core->coordinator(), std::move(data_dir));
+  core->coordinator().request_stop();
+  co_await core->tasks().join();
+  co_return made;
+}
+
+/// Runs `task` to its end on the core's context.
+std::expected<void, std::string> run_to_end(Core& core, Task<std::expected<void, std::string>> task) {
+  std::expected<void, std::string> result;
+  const auto keep_result = [&](const std::exception_ptr& failure, std::expected<void, std::string> outcome) {
+    if (failure) std::rethrow_exception(failure);
+    result = std::move(outcome);
+    core.context().stop();
+  };
+  asio::co_spawn(core.context(), std::move(task), keep_result);
+  core.context().run();
+  core.committer().stop();
+  return result;
+}
+
+}  // namespace
+
+int serve(const ServerConfig& config) {
+  runtime::start_log(config.log_level, config.log_format);
+  const auto core = open_core(config);
+  if (!core) return complain(core.error());
+  std::signal(SIGPIPE, SIG_IGN);
+  Server server(config, **core);
+  const auto ended = run_to_end(**core, server.run());
+  return ended ? 0 : complain(ended.error());
+}
+
+int make_admin_token(const ServerConfig& config) {
+  runtime::start_log(runtime::LogLevel::kWarning, config.log_format);
+  const auto core = open_core(config);
+  if (!core) return complain(core.error());
+  const auto made = run_to_end(**core, run_token_maker(core->get(), config.data_dir));
+  if (!made) return complain(made.error());
+  fmt::print("the new admin token is in {}\n", (config.data_dir / kAdminTokenFile).string());
+  return 0;
+}
+
+}  // namespace boruta::app
