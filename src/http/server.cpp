@@ -21,7 +21,7 @@ constexpr Duration kSweepEvery = std::chrono::seconds(1);
 /// Answers under way when the server stops have so long to get out.
 constexpr Duration kStopTime = std::chrono::seconds(10);
 /// After a failure to accept, most likely for want of file descriptors.
-constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
+constexpr Duration kAcceptPause = std::chrono::milliseconds(500);
 
 class TcpStream final : public ByteStream {
  public:

@@ -50,6 +50,8 @@ HttpResponse timeout_refusal() {
   return error_response(408, fmt::format("the request did not arrive within {} s", limits::kHttpReadTime.count()));
 }
 
+HttpResponse stop_refusal() { return error_response(503, "the server is shutting down"); }
+
 class HttpSession final : public Session {
  public:
   HttpSession(std::unique_ptr<ByteStream> stream, SessionContext& context, std::string local, std::string peer)
@@ -175,12 +177,13 @@ class HttpSession final : public Session {
   /// Nothing when the client hung up.
   Task<std::optional<HttpResponse>> answer_or_hang_up() {
     if (!context_.application->may_wait(request_)) co_return co_await answer();
+    if (context_.stopping) co_return stop_refusal();
     using asio::experimental::awaitable_operators::operator||;
     auto first = co_await (answer() || watch_for_hang_up() || context_.stop.wait());
     constexpr std::size_t kHungUp = 1;
     if (first.index() == 0) co_return std::move(std::get<0>(first));
     if (first.index() == kHungUp) co_return std::nullopt;
-    co_return error_response(503, "the server is shutting down");
+    co_return stop_refusal();
   }
 
   /// Where a handler's exceptions end.
