@@ -358,6 +358,7 @@ TEST_F(Tunnel, LeavesNoDescriptorWhenItIsCut) {
   for (int round = 0; round < 40; ++round) {
     open();
     std::vector<Pair> pairs;
+    pairs.reserve(50);
     for (int i = 0; i < 50; ++i) pairs.push_back(connect());
     close();
     for (auto& pair : pairs) EXPECT_TRUE(wait_for_end(pair.user));

@@ -1,0 +1,512 @@
+#include "superviser/service.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "agent.grpc.pb.h"
+#include "proto/agent_codec.hpp"
+#include "server/access.hpp"
+#include "store/memory_journal.hpp"
+
+namespace boruta::superviser {
+namespace {
+
+using namespace std::chrono_literals;
+using asio::ip::tcp;
+
+constexpr std::string_view kUuid = "7f9c24e5-2a4e-4d0a-9a4f-0c8d2f6b1a01";
+
+agent::Register hello(std::string instance = "first") {
+  agent::Register message;
+  message.caps = {{"UUID", std::string(kUuid)}, {"board", "rpi4"}};
+  message.ssh_port = 22;
+  message.host_keys = {"ssh-ed25519 AAAA"};
+  message.instance = std::move(instance);
+  return message;
+}
+
+/// An agent's end of the stream, used in a blocking way; whatever hangs ends with DEADLINE_EXCEEDED.
+class TestAgent {
+ public:
+  explicit TestAgent(const std::string& address, const std::string& token = "") {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
+    stub_ = v1::Superviser::NewStub(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+    if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + token);
+    context_.set_deadline(std::chrono::system_clock::now() + 20s);
+    stream_ = stub_->Session(&context_);
+  }
+
+  bool send(const agent::FromAgent& message) { return stream_->Write(proto::encode(message)); }
+  bool send_nothing_known() { return stream_->Write(v1::FromAgent()); }
+  void end() { stream_->WritesDone(); }
+
+  std::optional<agent::ToAgent> receive() {
+    v1::ToAgent message;
+    if (!stream_->Read(&message)) return std::nullopt;
+    return proto::decode(message);
+  }
+
+  /// Registers and takes the Welcome.
+  bool join(std::string instance = "first") {
+    send(hello(std::move(instance)));
+    const auto answer = receive();
+    return answer && std::holds_alternative<agent::Welcome>(*answer);
+  }
+
+  /// The status with which the server ends the stream.
+  grpc::Status wait_for_end() {
+    while (receive()) {
+    }
+    return stream_->Finish();
+  }
+
+  /// Vanishes.
+  void cancel() {
+    context_.TryCancel();
+    wait_for_end();
+  }
+
+ private:
+  std::unique_ptr<v1::Superviser::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::FromAgent, v1::ToAgent>> stream_;
+};
+
+farm::Policy open_policy() {
+  farm::Policy policy;
+  policy.access_control = false;
+  return policy;
+}
+
+Options options_with_any_port() {
+  Options options;
+  options.listen_address = "127.0.0.1:0";
+  return options;
+}
+
+/// The real coordinator over a journal in memory, and the service on a port of its own.
+class ServiceTest : public testing::Test {
+ protected:
+  explicit ServiceTest(Options options = options_with_any_port(), farm::Policy policy = open_policy())
+      : committer_(server::make_commit_thread(std::make_unique<store::MemoryJournal>(), strand_, 30s)),
+        coordinator_({.strand = strand_, .clock = clock_.get(), .committer = committer_.get()}, policy, {}),
+        agents_(&coordinator_),
+        service_(strand_, clock_.get(), &agents_, std::move(options)),
+        tasks_(strand_) {
+    tasks_.spawn("coordinator", coordinator_.run());
+    for (auto& thread : threads_) thread = std::thread([this] { io_.run(); });
+    const auto port = service_.listen();
+    EXPECT_TRUE(port.has_value()) << port.error();
+    address_ = fmt::format("127.0.0.1:{}", *port);
+  }
+
+  ~ServiceTest() override {
+    stop();
+    on_strand([this] { coordinator_.request_stop(); });
+    wait_for(tasks_.join());
+    committer_->stop();
+    work_.reset();
+    for (auto& thread : threads_) thread.join();
+  }
+
+  void stop() {
+    if (std::exchange(stopped_, true)) return;
+    on_strand([this] { service_.request_stop(); });
+    wait_for(service_.join());
+  }
+
+  void on_strand(const std::function<void()>& call) { asio::post(strand_, asio::use_future(call)).get(); }
+
+  template <class T>
+  T wait_for(Task<T> task) {
+    return asio::co_spawn(strand_, std::move(task), asio::use_future).get();
+  }
+
+  std::optional<farm::Worker> worker() {
+    std::optional<farm::Worker> found;
+    on_strand([&] {
+      const auto* known = coordinator_.engine().farm().find_worker(WorkerUuid::parse(kUuid).value());
+      if (known != nullptr) found = *known;
+    });
+    return found;
+  }
+
+  /// Durable events of type `T`, in order.
+  template <class T>
+  std::vector<T> events() {
+    const store::EventQuery query{.limit = 10'000};
+    const auto all = wait_for(coordinator_.read_events(query));
+    std::vector<T> found;
+    for (const auto& event : all.value()) {
+      if (const auto* body = std::get_if<T>(&event.body)) found.push_back(*body);
+    }
+    return found;
+  }
+
+  static bool eventually(const std::function<bool()>& holds) {
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::sleep_for(2ms);
+    }
+    return true;
+  }
+
+  bool connected() {
+    const auto known = worker();
+    return known && known->connected;
+  }
+
+  std::optional<server::Agents::Session> send(agent::ToAgent message) {
+    std::optional<server::Agents::Session> session;
+    on_strand([&] { session = agents_.send(WorkerUuid::parse(kUuid).value(), std::move(message)); });
+    return session;
+  }
+
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(io_);
+  asio::any_io_executor strand_ = asio::make_strand(io_);
+  std::unique_ptr<runtime::Clock> clock_ = runtime::make_system_clock(Instant{});
+  std::unique_ptr<server::Committer> committer_;
+  server::Coordinator coordinator_;
+  server::Agents agents_;
+  Service service_;
+  runtime::TaskGroup tasks_;
+  std::array<std::thread, 2> threads_;
+  std::string address_;
+  bool stopped_ = false;
+};
+
+using Superviser = ServiceTest;
+
+TEST_F(Superviser, RegistersTheWorkerAtTheAddressThatItCallsFrom) {
+  TestAgent agent(address_);
+  agent.send(hello());
+  const auto answer = agent.receive();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(std::get<agent::Welcome>(*answer), (agent::Welcome{.heartbeat_every = 10s, .lost_grace = 10min}));
+  const auto registered = events<farm::WorkerRegistered>();
+  ASSERT_EQ(registered.size(), 1U);
+  const auto expected = hello();
+  EXPECT_EQ(registered[0].registration, (farm::Registration{.caps = expected.caps,
+                                                            .ssh_address = "127.0.0.1",
+                                                            .ssh_port = expected.ssh_port,
+                                                            .host_keys = expected.host_keys}));
+  EXPECT_TRUE(connected());
+}
+
+TEST_F(Superviser, RefusesAFirstMessageThatIsNotRegister) {
+  TestAgent agent(address_);
+  agent.send(agent::Heartbeat{});
+  const auto status = agent.wait_for_end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "invalid request: the first message must be Register, not Heartbeat");
+}
+
+TEST_F(Superviser, RefusesAFirstMessageWithoutBody) {
+  TestAgent agent(address_);
+  agent.send_nothing_known();
+  const auto status = agent.wait_for_end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(),
+            "invalid request: the first message must be Register, not one that the server does not know");
+}
+
+TEST_F(Superviser, RefusesAStreamThatEndsWithoutAMessage) {
+  TestAgent agent(address_);
+  agent.end();
+  const auto status = agent.wait_for_end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "invalid request: the stream ended without Register");
+}
+
+TEST_F(Superviser, RefusesAWorkerWithoutUuidAndSaysSo) {
+  TestAgent agent(address_);
+  auto message = hello();
+  message.caps.erase("UUID");
+  agent.send(message);
+  const auto status = agent.wait_for_end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_NE(status.error_message().find("UUID"), std::string::npos) << status.error_message();
+  EXPECT_FALSE(worker().has_value());
+}
+
+TEST_F(Superviser, EndsAStreamThatRegistersTwice) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  agent.send(hello());
+  EXPECT_EQ(agent.wait_for_end().error_message(), "invalid request: Register may only be the first message");
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+}
+
+TEST_F(Superviser, EndsAStreamWithAMessageThatItDoesNotKnow) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  agent.send_nothing_known();
+  const auto status = agent.wait_for_end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "invalid request: a message that the server does not know");
+}
+
+TEST_F(Superviser, RefusesAMessageBeyondTheLimit) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  agent.send(agent::Warning{.text = std::string(2'000'000, 'x')});
+  EXPECT_FALSE(agent.wait_for_end().ok());
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  EXPECT_TRUE(events<farm::WorkerNoted>().empty());
+}
+
+TEST_F(Superviser, RefusesAnotherAgentWithTheSameUuid) {
+  TestAgent first(address_);
+  ASSERT_TRUE(first.join("first"));
+  TestAgent second(address_);
+  second.send(hello("second"));
+  EXPECT_EQ(second.wait_for_end().error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_TRUE(send(agent::JobRemaining{}).has_value());
+  const auto message = first.receive();
+  ASSERT_TRUE(message.has_value());
+  EXPECT_TRUE(std::holds_alternative<agent::JobRemaining>(*message));
+}
+
+TEST_F(Superviser, ReplacesTheOldStreamOfTheSameAgent) {
+  TestAgent older(address_);
+  ASSERT_TRUE(older.join());
+  TestAgent newer(address_);
+  ASSERT_TRUE(newer.join());
+  EXPECT_TRUE(older.wait_for_end().ok());
+  EXPECT_TRUE(connected());
+  EXPECT_TRUE(send(agent::JobRemaining{}).has_value());
+  EXPECT_TRUE(newer.receive().has_value());
+  // The end of the old stream is not taken for the worker's.
+  EXPECT_TRUE(events<farm::WorkerDisconnected>().empty());
+}
+
+TEST_F(Superviser, TellsOnceThatAnAgentVanished) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  agent.cancel();
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  stop();
+  EXPECT_EQ(events<farm::WorkerDisconnected>().size(), 1U);
+}
+
+TEST_F(Superviser, DeliversWhatWasSaidBeforeTheAgentEnded) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  agent.send(agent::SetFail{.reason = "no power"});
+  agent.end();
+  EXPECT_TRUE(agent.wait_for_end().ok());
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  const auto notes = events<farm::WorkerNoted>();
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_NE(notes[0].text.find("no power"), std::string::npos);
+}
+
+TEST_F(Superviser, DeliversMoreMessagesThanItQueuesInOrder) {
+  constexpr std::size_t kMessages = 500;
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  for (std::size_t i = 0; i < kMessages; ++i) ASSERT_TRUE(agent.send(agent::Warning{.text = std::to_string(i)}));
+  agent.end();
+  EXPECT_TRUE(agent.wait_for_end().ok());
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  const auto notes = events<farm::WorkerNoted>();
+  ASSERT_EQ(notes.size(), kMessages);
+  for (std::size_t i = 0; i < kMessages; ++i) EXPECT_EQ(notes[i].text, std::to_string(i));
+}
+
+TEST_F(Superviser, SendsWhatIsQueuedBeforeItEndsTheStream) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  on_strand([&] {
+    const auto uuid = WorkerUuid::parse(kUuid).value();
+    for (std::uint64_t i = 1; i <= 200; ++i) agents_.send(uuid, agent::JobRemaining{.job = RequestId{i}});
+    agents_.deregister(uuid);
+  });
+  for (std::uint64_t i = 1; i <= 200; ++i) {
+    const auto message = agent.receive();
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(std::get<agent::JobRemaining>(*message).job, RequestId{i});
+  }
+  const auto last = agent.receive();
+  ASSERT_TRUE(last.has_value());
+  EXPECT_TRUE(std::holds_alternative<agent::Deregistered>(*last));
+  EXPECT_TRUE(agent.wait_for_end().ok());
+}
+
+TEST_F(Superviser, EndsTheStreamOfAnAgentThatDoesNotTakeItsMessages) {
+  TestAgent agent(address_);
+  ASSERT_TRUE(agent.join());
+  on_strand([&] {
+    for (int i = 0; i < 300; ++i) agents_.send(WorkerUuid::parse(kUuid).value(), agent::JobRemaining{});
+  });
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  EXPECT_EQ(agent.wait_for_end().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(Superviser, EndsAllStreamsWhenItStops) {
+  TestAgent registered(address_);
+  ASSERT_TRUE(registered.join());
+  TestAgent silent(address_);
+  stop();
+  EXPECT_EQ(registered.wait_for_end().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(silent.wait_for_end().error_code(), grpc::StatusCode::UNAVAILABLE);
+  TestAgent late(address_);
+  EXPECT_EQ(late.wait_for_end().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(Superviser, SurvivesAgentsThatComeAndGo) {
+  for (int round = 0; round < 100; ++round) {
+    TestAgent agent(address_);
+    agent.send(hello());
+    if (round % 2 == 0) agent.receive();
+    agent.cancel();
+  }
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  stop();
+}
+
+TEST_F(Superviser, SaysSoWhenThePortIsTaken) {
+  Options options;
+  options.listen_address = address_;
+  Service second(strand_, clock_.get(), &agents_, options);
+  const auto port = second.listen();
+  ASSERT_FALSE(port.has_value());
+  EXPECT_NE(port.error().find(address_), std::string::npos) << port.error();
+}
+
+Options impatient_options() {
+  auto options = options_with_any_port();
+  options.hello_within = 1s;
+  options.streams = 2;
+  options.keepalive_every = 1s;
+  options.keepalive_timeout = 1s;
+  return options;
+}
+
+class ImpatientSuperviser : public ServiceTest {
+ protected:
+  ImpatientSuperviser() : ServiceTest(impatient_options()) {}
+};
+
+TEST_F(ImpatientSuperviser, CutsAnAgentThatSaysNothing) {
+  TestAgent agent(address_);
+  const auto status = agent.wait_for_end();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "invalid request: no Register came within 1 s");
+}
+
+TEST_F(ImpatientSuperviser, RefusesMoreStreamsThanItMayHave) {
+  TestAgent first(address_);
+  ASSERT_TRUE(first.join());
+  TestAgent second(address_);
+  auto other = hello();
+  other.caps["UUID"] = "7f9c24e5-2a4e-4d0a-9a4f-0c8d2f6b1a02";
+  second.send(other);
+  ASSERT_TRUE(second.receive().has_value());
+  TestAgent third(address_);
+  EXPECT_EQ(third.wait_for_end().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+/// Forwards one connection to the service until it is told to fall silent, as a network does that breaks in between.
+class FragileNetwork {
+ public:
+  explicit FragileNetwork(std::uint16_t port) : server_(io_), port_(port) {
+    thread_ = std::thread([this] { forward(); });
+  }
+  ~FragileNetwork() { thread_.join(); }
+
+  [[nodiscard]] std::string address() const { return fmt::format("127.0.0.1:{}", acceptor_.local_endpoint().port()); }
+  void fall_silent() { silent_ = true; }
+  void go() { gone_ = true; }
+
+ private:
+  void forward() {
+    auto client = acceptor_.accept();
+    server_.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port_));
+    client.non_blocking(true);
+    server_.non_blocking(true);
+    while (!gone_) {
+      if (!silent_) {
+        carry(client, server_);
+        carry(server_, client);
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+
+  static void carry(tcp::socket& from, tcp::socket& to) {
+    std::array<char, 65'536> buffer{};
+    boost::system::error_code error;
+    const auto size = from.read_some(asio::buffer(buffer), error);
+    if (!error) asio::write(to, asio::buffer(buffer, size), error);
+  }
+
+  asio::io_context io_;
+  tcp::acceptor acceptor_{io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
+  tcp::socket server_;
+  std::uint16_t port_;
+  std::atomic<bool> silent_ = false;
+  std::atomic<bool> gone_ = false;
+  std::thread thread_;
+};
+
+TEST_F(ImpatientSuperviser, NoticesAConnectionThatIsOnlyHalfThere) {
+  FragileNetwork network(static_cast<std::uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1))));
+  TestAgent agent(network.address());
+  EXPECT_TRUE(agent.join());
+  network.fall_silent();
+  EXPECT_TRUE(eventually([&] { return !connected(); }));
+  network.go();
+}
+
+class GuardedSuperviser : public ServiceTest {
+ protected:
+  GuardedSuperviser() : ServiceTest(options_with_any_port(), farm::Policy{}) {}
+
+  Secret make_worker_token() {
+    auto token = server::make_token();
+    farm::Command command{
+        .actor = {.kind = farm::Actor::Kind::kAdmin},
+        .body = farm::CreateToken{.role = farm::Role::kWorker, .name = "bench", .hash = server::hash_of(token)}};
+    EXPECT_TRUE(wait_for(coordinator_.submit(std::move(command))).has_value());
+    return token;
+  }
+};
+
+TEST_F(GuardedSuperviser, RefusesAnAgentWithoutOrWithAWrongToken) {
+  for (const std::string token : {"", "boruta_wrong"}) {
+    TestAgent agent(address_, token);
+    agent.send(hello());
+    EXPECT_EQ(agent.wait_for_end().error_code(), grpc::StatusCode::UNAUTHENTICATED) << token;
+  }
+  EXPECT_FALSE(worker().has_value());
+}
+
+TEST_F(GuardedSuperviser, AdmitsAnAgentWithAWorkersToken) {
+  const auto token = make_worker_token();
+  TestAgent agent(address_, std::string(token.reveal()));
+  EXPECT_TRUE(agent.join());
+  EXPECT_TRUE(connected());
+}
+
+}  // namespace
+}  // namespace boruta::superviser
