@@ -23,25 +23,25 @@ void fill(Record& record);
 
 /// Valid UTF-8 of all lengths, with control characters, quotes and NUL.
 inline void fill(std::string& text) {
-  static const std::vector<std::string> kPieces{"a",
-                                                "Z",
-                                                "0",
-                                                " ",
-                                                "/",
-                                                "\"",
-                                                "\\",
-                                                "\n",
-                                                "\r",
-                                                "\t",
-                                                "\x01",
-                                                "\x1F",
-                                                "\x7F",
-                                                "\xC3\xA9",
-                                                "\xE2\x82\xAC",
-                                                "\xF0\x9F\x90\xBB",
-                                                std::string(1, '\0')};
+  static const std::vector<std::string> pieces{"a",
+                                               "Z",
+                                               "0",
+                                               " ",
+                                               "/",
+                                               "\"",
+                                               "\\",
+                                               "\n",
+                                               "\r",
+                                               "\t",
+                                               "\x01",
+                                               "\x1F",
+                                               "\x7F",
+                                               "\xC3\xA9",
+                                               "\xE2\x82\xAC",
+                                               "\xF0\x9F\x90\xBB",
+                                               std::string(1, '\0')};
   text.clear();
-  for (const auto& piece : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kPieces))) text += piece;
+  for (const auto& piece : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(pieces))) text += piece;
 }
 
 inline void fill(bool& flag) { flag = *rc::gen::arbitrary<bool>(); }

@@ -122,7 +122,7 @@ TEST(EventCodec, WritesControlCharactersEscapedAndInvalidUtf8AsReplacementCharac
   }
 }
 
-RC_GTEST_PROP(EventCodec, WritesWhatParsesWhateverTheBytes, (std::string bytes)) {
+RC_GTEST_PROP(EventCodec, WritesWhatParsesWhateverTheBytes, (const std::string& bytes)) {
   const auto event = encode_event_body(farm::WorkerNoted{.uuid = kWorker, .text = bytes});
   RC_ASSERT(decode_event_body(event.type, event.json).has_value());
 }

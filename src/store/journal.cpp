@@ -14,9 +14,9 @@ void move_to_end(std::vector<Value>& values, std::vector<Value>&& later) {
   values.insert(values.end(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
 }
 
-const WorkerUuid& key_of(const WorkerUuid& uuid) { return uuid; }
-const WorkerUuid& key_of(const farm::Worker& worker) { return worker.uuid; }
-const WorkerUuid& key_of(const StoredKey& key) { return key.worker; }
+WorkerUuid key_of(WorkerUuid uuid) { return uuid; }
+WorkerUuid key_of(const farm::Worker& worker) { return worker.uuid; }
+WorkerUuid key_of(const StoredKey& key) { return key.worker; }
 
 /// Takes out of `rows` what `later` replaces or deletes.
 template <class Row, class Later>

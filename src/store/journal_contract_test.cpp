@@ -111,12 +111,14 @@ farm::Request request_with(std::uint64_t id, std::string reason) {
 
 std::vector<std::pair<WorkerUuid, std::string>> revealed(const std::vector<StoredKey>& keys) {
   std::vector<std::pair<WorkerUuid, std::string>> pairs;
+  pairs.reserve(keys.size());
   for (const auto& key : keys) pairs.emplace_back(key.worker, key.pem.reveal());
   return pairs;
 }
 
 std::vector<std::uint64_t> numbers(const farm::Events& events) {
   std::vector<std::uint64_t> numbers;
+  numbers.reserve(events.size());
   for (const auto& event : events) numbers.push_back(event.seq.value);
   return numbers;
 }
@@ -352,7 +354,7 @@ TEST_P(JournalContractDeathTest, RefusesABatchThatDoesNotFollowOnTheLast) {
   auto gap = batch_about(journal, worker_number(1));
   gap.first_seq.value = 2;
   gap.events.front().seq.value = 2;
-  EXPECT_DEATH(static_cast<void>(journal.append(gap)), "first_seq");
+  EXPECT_DEATH(EXPECT_FALSE(journal.append(gap)), "first_seq");
 }
 
 TEST(MemoryJournal, BeginsWithWhatItIsGiven) {
@@ -390,7 +392,7 @@ TEST(Merge, ForgetsTheDeletionOfAWorkerThatIsThereAgain) {
 
 TEST(Merge, TakesTheFirstSequenceFromTheFirstBatchThatHasEvents) {
   EventBatch batch;
-  for (const std::uint64_t seq : {8, 9}) {
+  for (const std::uint64_t seq : {8U, 9U}) {
     EventBatch later;
     later.first_seq = EventSeq{seq};
     later.events.push_back({.seq = EventSeq{seq}, .at = {}, .actor = {}, .body = farm::ServerStarted{}});

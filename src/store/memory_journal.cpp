@@ -34,7 +34,7 @@ bool matches(const farm::Event& event, const EventQuery& query) {
 
 }  // namespace
 
-MemoryJournal::MemoryJournal(Loaded start, farm::Events history)
+MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
     : events_(std::move(history)), last_seq_(start.rows.last_event), last_event_at_(start.last_event_at) {
   BORUTA_ASSERT(events_.empty() || events_.back().seq == last_seq_);
   put(users_, start.rows.users);

@@ -13,7 +13,7 @@ class MemoryJournal final : public Journal {
  public:
   MemoryJournal() = default;
   /// Begins with `start`, as if `history` had led there.
-  explicit MemoryJournal(Loaded start, farm::Events history = {});
+  explicit MemoryJournal(const Loaded& start, farm::Events history = {});
 
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;

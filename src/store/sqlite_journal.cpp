@@ -148,7 +148,8 @@ std::expected<void, StoreError> SqliteJournal::prepare() {
 
 SqliteJournal::~SqliteJournal() {
   // Leaves nothing of deleted keys in the log. If it cannot be done now, the next start empties the log.
-  static_cast<void>(database_.execute("empty the log", "PRAGMA wal_checkpoint(TRUNCATE)"));
+  const auto emptied = database_.execute("empty the log", "PRAGMA wal_checkpoint(TRUNCATE)");
+  static_cast<void>(emptied);
 }
 
 std::expected<void, StoreError> SqliteJournal::append(const EventBatch& batch) {
@@ -306,10 +307,10 @@ std::expected<void, StoreError> SqliteJournal::load_requests(std::vector<farm::R
 
   auto owner = requests.begin();
   std::optional<RequestId> orphan;
-  done = load_table(statements_.jobs, [&](StoredJob&& stored) {
+  done = load_table(statements_.jobs, [&](const StoredJob& stored) {
     while (owner != requests.end() && owner->id < stored.request) ++owner;
     if (owner != requests.end() && owner->id == stored.request) {
-      owner->job = std::move(stored.job);
+      owner->job = stored.job;
     } else {
       orphan = stored.request;
     }
