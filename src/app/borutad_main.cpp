@@ -67,7 +67,8 @@ std::string apply_flags(const Flags& flags, ServerConfig& config) {
   if (auto wrong = take_listen("--agent-listen", flags.agent_listen, config.agent); !wrong.empty()) return wrong;
   if (!flags.auth.empty()) config.policy.access_control = flags.auth == "on";
   if (!flags.log_format.empty()) {
-    config.log_format = flags.log_format == "json" ? boruta::runtime::LogFormat::kJson : boruta::runtime::LogFormat::kText;
+    config.log_format =
+        flags.log_format == "json" ? boruta::runtime::LogFormat::kJson : boruta::runtime::LogFormat::kText;
   }
   config.insecure = config.insecure || flags.insecure;
   return boruta::app::check_server_config(config);

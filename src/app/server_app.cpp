@@ -1,17 +1,17 @@
 #include "app/server_app.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <sys/stat.h>
 
 #include "app/bootstrap.hpp"
 #include "http/api.hpp"

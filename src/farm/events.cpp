@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kKinds{
 
 std::string_view kind_of(const EventBody& body) { return kKinds.at(body.index()); }
 
+std::span<const std::string_view> kind_names() { return kKinds; }
+
 std::optional<RequestId> request_of(const EventBody& body) {
   return std::visit(
       [](const auto& event) -> std::optional<RequestId> {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -306,6 +307,8 @@ using Events = std::vector<Event>;
 
 /// "request created", "worker state changed", …: for histories and logs.
 [[nodiscard]] std::string_view kind_of(const EventBody& body);
+/// All of them, in the order of EventBody.
+[[nodiscard]] std::span<const std::string_view> kind_names();
 
 /// Which request or worker an event is about, for histories; JobStarted is about both.
 [[nodiscard]] std::optional<RequestId> request_of(const EventBody& body);

@@ -35,7 +35,8 @@ bool needs_quotes(std::string_view text) {
 
 std::string text_line(std::string_view message, std::initializer_list<LogField> fields) {
   std::string line(message);
-  for (const auto& [key, value] : fields) line += fmt::format(" {}={}", key, needs_quotes(value) ? quoted(value) : value);
+  for (const auto& [key, value] : fields)
+    line += fmt::format(" {}={}", key, needs_quotes(value) ? quoted(value) : value);
   return line;
 }
 

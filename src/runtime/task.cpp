@@ -33,7 +33,8 @@ Task<bool> SequenceGate::wait(std::uint64_t number) {
     const auto place = std::ranges::upper_bound(waiters_, number, {}, &Waiter::number);
     waiters_.insert(place, Waiter{number, std::move(resume)});
   };
-  const bool open = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(initiate, asio::use_awaitable);
+  const bool open =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(initiate, asio::use_awaitable);
   co_return open;
 }
 

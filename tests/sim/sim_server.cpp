@@ -1,0 +1,133 @@
+#include "sim/sim_server.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace boruta::sim {
+
+using namespace std::chrono_literals;
+
+void SimCommitter::submit(store::EventBatch batch) {
+  store::merge(waiting_, std::move(batch));
+  if (!under_way_) commit_later();
+}
+
+void SimCommitter::commit_later() {
+  under_way_ = true;
+  world_.clock().after(world_.some_time(100us, 20ms), [this, alive = alive_] {
+    if (*alive) commit();
+  });
+}
+
+void SimCommitter::commit() {
+  if (world_.chance(world_.weather().fail_commit)) {
+    stalled_ = true;
+    world_.count("commit failed");
+    commit_later();
+    return;
+  }
+  stalled_ = false;
+  const auto batch = std::exchange(waiting_, {});
+  const auto appended = world_.disk().append(batch);
+  if (!appended) world_.violate("the journal refused a batch: " + appended.error().message);
+  // The answer takes its time too: a crash in between leaves changes that nobody was told of.
+  world_.clock().after(world_.some_time(0us, 5ms), [this, alive = alive_, durable = batch.last_seq()] {
+    if (!*alive) return;
+    asio::post(executor_, [this, durable] { on_durable_(durable); });
+    under_way_ = false;
+    if (!waiting_.empty()) commit_later();
+  });
+}
+
+Task<std::expected<farm::Events, store::StoreError>> SimCommitter::read(store::EventQuery query) {
+  co_return world_.disk().read(query);
+}
+
+std::expected<void, std::string> SimTunnels::open(RequestId job, std::uint16_t /*port*/,
+                                                  server::TunnelTarget /*target*/) {
+  const auto durable = world_.disk().load();
+  const auto& requests = durable->rows.requests;
+  const bool known = job.value <= requests.size() && requests[job.value - 1].state == farm::RequestState::kInProgress;
+  if (!known) world_.violate("a tunnel was opened for a job that is not durable");
+  open_.insert(job);
+  world_.let_in(coordinator_.engine().farm().find_request(job)->job->worker, job);
+  return {};
+}
+
+void SimTunnels::retarget(RequestId job, server::TunnelTarget /*target*/) {
+  if (!open_.contains(job)) world_.violate("a tunnel was turned that is not open");
+}
+
+void ServerEnd::arrive(agent::FromAgent message) {
+  if (ended_) return;
+  inbound_.push_back(std::move(message));
+  arrived_.notify_all();
+}
+
+void ServerEnd::break_off() {
+  ended_ = true;
+  arrived_.notify_all();
+}
+
+void ServerEnd::send(agent::ToAgent message) {
+  if (ended_) return;
+  last_delivery_ = std::max(last_delivery_, world_.clock().now().lease + world_.some_time(100us, 50ms));
+  world_.clock().at(last_delivery_, [agent = agent_, message = std::move(message)] {
+    if (const auto alive = agent.lock()) alive->deliver(message);
+  });
+}
+
+void ServerEnd::close(std::optional<Refusal> /*why*/) {
+  if (ended_) return;
+  world_.clock().at(std::max(last_delivery_, world_.clock().now().lease + 1ms), [agent = agent_] {
+    if (const auto alive = agent.lock()) alive->end_stream();
+  });
+  break_off();
+}
+
+Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* agents) {
+  auto& inbound = self->inbound_;
+  while (inbound.empty() && !self->ended_) co_await self->arrived_.wait();
+  if (inbound.empty()) co_return;
+  auto hello = std::get<agent::Register>(std::move(inbound.front()));
+  inbound.pop_front();
+  auto session = co_await agents->connect(std::nullopt, std::move(hello), "192.0.2.1", self);
+  if (!session) {
+    self->world_.count("registration refused");
+    self->close(session.error());
+    co_return;
+  }
+  while (!self->ended_ || !inbound.empty()) {
+    if (inbound.empty()) {
+      co_await self->arrived_.wait();
+      continue;
+    }
+    auto message = std::move(inbound.front());
+    inbound.pop_front();
+    co_await agents->receive(*session, std::move(message));
+  }
+  co_await agents->disconnect(*session);
+}
+
+SimServer::SimServer(World* world, farm::Policy policy)
+    : world_(*world),
+      committer_(world, context_.get_executor()),
+      coordinator_({.strand = context_.get_executor(), .clock = &world->clock(), .committer = &committer_}, policy,
+                   *world->disk().load()),
+      agents_(&coordinator_),
+      tunnels_(world, &coordinator_),
+      reconciler_(&coordinator_, &agents_, &tunnels_),
+      tasks_(context_.get_executor()) {
+  tasks_.spawn("coordinator", coordinator_.run());
+  tasks_.spawn("agents", agents_.run());
+  tasks_.spawn("reconciler", reconciler_.run(30s));
+}
+
+SimServer::~SimServer() { context_.destroy_handlers(); }
+
+std::shared_ptr<ServerEnd> SimServer::accept(std::weak_ptr<AgentEnd> agent) {
+  auto end = std::make_shared<ServerEnd>(&world_, context_.get_executor(), std::move(agent));
+  tasks_.spawn("stream", ServerEnd::serve(end, &agents_));
+  return end;
+}
+
+}  // namespace boruta::sim
