@@ -130,7 +130,8 @@ void Simulation::user_acts() {
     farm::CreateRequest create{.caps = wanted(world_.pick(0, 3)),
                                .priority = static_cast<std::int64_t>(world_.pick(1, 4))};
     if (world_.chance(200)) create.valid_after = WallTime{.at = world_.clock().now().wall + 2min};
-    if (world_.chance(200)) create.deadline = WallTime{.at = world_.clock().now().wall + 6min};
+    // Nobody waits for ever, so that what was filed last has ended when the world has healed.
+    create.deadline = WallTime{.at = world_.clock().now().wall + world_.some_time(3min, 20min)};
     server_->spawn("create", create_request(std::move(create), actor));
   } else if (what <= 7) {
     server_->spawn("close", close_request(some_request(), actor));
@@ -185,7 +186,8 @@ Task<void> Simulation::order(farm::CommandBody body) {
 }
 
 void Simulation::check() {
-  if (!server_) return;
+  if (!server_ || server_->farm().last_event() == checked_) return;
+  checked_ = server_->farm().last_event();
   for (const auto& violation : farm::check_invariants(server_->farm())) world_.violate(violation);
   const auto& farm = server_->farm();
   if (const auto match = property::next_match(farm, world_.clock().now())) {

@@ -71,6 +71,8 @@ class Simulation {
   std::unique_ptr<SimServer> server_;
   std::map<RequestId, Promise> promises_;
   bool users_active_ = true;
+  /// Nothing has changed since this event, so nothing need be checked again.
+  EventSeq checked_;
 };
 
 }  // namespace boruta::sim
