@@ -83,7 +83,7 @@ Less<Request> less_by(RequestSort sort) {
         return std::pair(left.valid_after.at, left.id) < std::pair(right.valid_after.at, right.id);
       };
   }
-  BORUTA_ASSERT(!"a sort out of its range");
+  assertion_failed("a sort out of its range", std::source_location::current());
 }
 
 Less<Worker> less_by(WorkerSort sort) {
@@ -99,7 +99,7 @@ Less<Worker> less_by(WorkerSort sort) {
         return std::tie(groups_of(left), left.uuid) < std::tie(groups_of(right), right.uuid);
       };
   }
-  BORUTA_ASSERT(!"a sort out of its range");
+  assertion_failed("a sort out of its range", std::source_location::current());
 }
 
 template <class Item>

@@ -37,7 +37,7 @@ const Event& only_event(const farm::Events& events) {
   for (const auto& event : events) {
     if (const auto* found = std::get_if<Event>(&event.body)) return *found;
   }
-  BORUTA_ASSERT(!"a creation without its event");
+  assertion_failed("a creation without its event", std::source_location::current());
 }
 
 }  // namespace
@@ -141,8 +141,8 @@ Task<HttpResponse> Api::get_request_events(const Call* call) {
   const auto known = co_await coordinator_.read(std::move(check));
   if (!known) co_return refused(known.error());
   if (!*known) co_return refused({.code = RefusalCode::kRequestNotFound, .detail = {}});
-  store::EventQuery query{.after = {}, .request = *id, .worker = std::nullopt};
-  co_return co_await history(std::move(query));
+  const store::EventQuery query{.after = {}, .request = *id, .worker = std::nullopt};
+  co_return co_await history(query);
 }
 
 }  // namespace boruta::http

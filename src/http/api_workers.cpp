@@ -75,8 +75,8 @@ Task<HttpResponse> Api::get_worker_events(const Call* call) {
   const auto known = co_await coordinator_.read(std::move(check));
   if (!known) co_return refused(known.error());
   if (!*known) co_return refused({.code = RefusalCode::kWorkerNotFound, .detail = {}});
-  store::EventQuery query{.after = {}, .request = std::nullopt, .worker = *uuid};
-  co_return co_await history(std::move(query));
+  const store::EventQuery query{.after = {}, .request = std::nullopt, .worker = *uuid};
+  co_return co_await history(query);
 }
 
 }  // namespace boruta::http

@@ -74,7 +74,7 @@ std::string format_date(Instant now) {
 
 }  // namespace
 
-HttpServer::HttpServer(Options options)
+HttpServer::HttpServer(const Options& options)
     : executor_(options.executor),
       clock_(*options.clock),
       context_(options.executor),

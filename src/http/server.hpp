@@ -28,7 +28,7 @@ class HttpServer {
     bool access_log = false;
   };
 
-  explicit HttpServer(Options options);
+  explicit HttpServer(const Options& options);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();

@@ -94,8 +94,8 @@ Task<void> run_until_stopped(HttpServer* server, bool* stopped) {
 TEST(HttpServer, AnswersOverTcpAndStops) {
   ApiHarness harness(open_policy());
   const auto executor = harness.context().get_executor();
-  HttpServer::Options options{.executor = executor, .clock = &harness.clock(), .application = &harness.api()};
-  HttpServer server(std::move(options));
+  const HttpServer::Options options{.executor = executor, .clock = &harness.clock(), .application = &harness.api()};
+  HttpServer server(options);
   const auto where = server.listen("127.0.0.1", 0);
   ASSERT_TRUE(where) << where.error();
   runtime::TaskGroup tasks(executor);
@@ -118,7 +118,7 @@ TEST(HttpServer, AnswersOverTcpAndStops) {
 TEST(HttpServer, SaysWhyItCannotListen) {
   ApiHarness harness(open_policy());
   const auto executor = harness.context().get_executor();
-  HttpServer::Options options{.executor = executor, .clock = &harness.clock(), .application = &harness.api()};
+  const HttpServer::Options options{.executor = executor, .clock = &harness.clock(), .application = &harness.api()};
   HttpServer server(options);
   EXPECT_EQ(server.listen("localhost", 1).error(), "\"localhost\" is not an IP address");
   HttpServer first(options);
