@@ -63,7 +63,7 @@ Task<Verdict> JobSession::run(client::AccessInfo access) {
 
 Task<Verdict> JobSession::work() {
   if (auto failed = co_await copy_in()) co_return std::move(*failed);
-  live_->say(labelled("started", fmt::format("on {}{}", printable(job_.worker_name), copied_in_)));
+  if (work_.announce) live_->say(labelled("started", fmt::format("on {}{}", printable(job_.worker_name), copied_in_)));
   auto verdict = co_await run_command();
   const bool reachable = !interrupts_->any() && !(became_ && client::is_terminal(became_->state));
   if (work_.get.empty() || !reachable) co_return verdict;
@@ -171,7 +171,7 @@ Program JobSession::command_program() const {
   program.words.push_back(files_->alias());
   if (!work_.command.empty()) {
     program.words.emplace_back("--");
-    program.words.push_back(quote_command(work_.command));
+    program.words.push_back(remote_command(work_.command));
   }
   return program;
 }

@@ -26,6 +26,8 @@ struct JobWork {
   std::vector<std::string> command;
   /// The command runs here, and is told how to reach the worker.
   bool local = false;
+  /// Says on which worker it starts.
+  bool announce = true;
 };
 
 /// A started job in use: keeps the lease, logs in, copies, runs the command. Does not close the request.

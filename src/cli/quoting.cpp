@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "cli/text.hpp"
 
@@ -42,6 +43,13 @@ std::string quote_command(std::span<const std::string> words) {
     line += quote_word(word);
   }
   return line;
+}
+
+std::string remote_command(std::span<const std::string> words) {
+  // Ctrl-C on a far terminal reaches the wrapper too, which must outlive it to tell; the command gets it undimmed.
+  std::vector<std::string> wrapped{"sh", "-c", R"(trap : INT QUIT; "$@"; exit $?)", "sh"};
+  wrapped.insert(wrapped.end(), words.begin(), words.end());
+  return quote_command(wrapped);
 }
 
 std::string describe_caps(const Capabilities& caps) {

@@ -11,9 +11,8 @@ namespace boruta::cli {
 namespace {
 
 /// What `sh -c` makes of a line: its words, each ended by NUL.
-std::string words_of_shell(const std::string& line) {
+std::string output_of_shell(const std::string& script) {
   // The line goes through one more quoting to reach sh -c, by the simplest rule there is.
-  std::string script = "printf '%s\\0' " + line;
   std::string quoted = "'";
   for (const char letter : script) {
     if (letter == '\'') {
@@ -30,6 +29,8 @@ std::string words_of_shell(const std::string& line) {
   ::pclose(pipe);
   return out;
 }
+
+std::string words_of_shell(const std::string& line) { return output_of_shell("printf '%s\\0' " + line); }
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
@@ -59,6 +60,18 @@ RC_GTEST_PROP(Quoting, GivesTheShellAnyWordsBack, ()) {
   words.resize(std::min<std::size_t>(words.size(), 20));
   words.emplace_back("end");
   RC_ASSERT(words_of_shell(quote_command(words)) == joined(words));
+}
+
+TEST(Quoting, HasTheFarSideRunExactlyTheWords) {
+  const std::vector<std::string> words{"printf", "%s\\0", "a  b", "$HOME", "it's", ""};
+  EXPECT_EQ(output_of_shell(remote_command(words)), joined({"a  b", "$HOME", "it's", ""}));
+}
+
+TEST(Quoting, HasTheFarSideTellASignalByItsNumber) {
+  const std::vector<std::string> crash{"sh", "-c", "kill -SEGV $$"};
+  EXPECT_EQ(output_of_shell(remote_command(crash) + " 2>/dev/null; printf $?"), "139");
+  const std::vector<std::string> interrupted{"sh", "-c", "kill -INT $PPID; kill -INT $$"};
+  EXPECT_EQ(output_of_shell(remote_command(interrupted) + "; printf $?"), "130");
 }
 
 TEST(Quoting, ShowsCapabilitiesAsOneWouldTypeThem) {

@@ -116,6 +116,7 @@ Task<int> ssh_into(Session* session, SshArguments arguments) {
   job.lease = started.lease;
   JobWork work;
   work.command = std::move(arguments.command);
+  work.announce = false;
   JobSession use(session, &interrupts, &live, std::move(job), std::move(work));
   const auto verdict = co_await use.run(std::move(started.access));
   if (!verdict.message.empty()) session->note(fmt::format("boruta: request {}: {}", id.value, verdict.message));

@@ -51,7 +51,9 @@ Verdict judge_command(const RunFacts& facts) {
   }
   const bool ssh_failed = facts.over_ssh && !facts.command.signaled && facts.command.value == kSshOwnFailure;
   if (facts.interrupted && (ssh_failed || facts.command.signaled)) return make(ExitCode::kInterrupted, {});
-  if (ssh_failed) return make(ExitCode::kSshFailed, "ssh could not log in, or lost its connection");
+  if (ssh_failed)
+    return make(ExitCode::kSshFailed,
+                "ssh could not log in or lost its connection, unless 255 is the command's own code");
   return {.code = code, .message = {}};
 }
 

@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds kAcquireWait = 30s;
 constexpr Duration kAskAgain = 2s;
+constexpr Duration kAtOnce = 300ms;
 constexpr Duration kClosePatience = 30s;
 /// A server that stays away so long while we wait is not waited for.
 constexpr Duration kServerPatience = 10min;
@@ -120,6 +121,8 @@ Task<std::optional<Verdict>> RunSession::await_access() {
   waiting_ = true;
   tasks.spawn("acquire", acquire());
   tasks.spawn("watch", watch());
+  // Who is served at once need not read of waiting.
+  co_await runtime::with_deadline(session_->clock(), kAtOnce, changed_.wait());
   while (!access_ && !over_ && !interrupts_.any()) {
     const auto waited = session_->now() - filed_;
     if (options_.timeout && waited >= *options_.timeout) {

@@ -68,7 +68,9 @@ Answer<std::unique_ptr<Client>> Client::make(const asio::any_io_executor& execut
 }
 
 Client::Client(const asio::any_io_executor& executor, ClientOptions options, std::shared_ptr<TlsTrust> trust)
-    : options_(std::move(options)), connection_(executor, options_.url, std::move(trust), options_.connect_limit) {}
+    : executor_(executor),
+      options_(std::move(options)),
+      connection_(executor, options_.url, std::move(trust), options_.connect_limit) {}
 
 HttpRequest Client::to_http(const Call& call) const {
   HttpRequest request;

@@ -76,6 +76,8 @@ class Client {
   /// Ends the call under way, which then returns kUnreachable; later calls too, at once.
   void abort();
 
+  [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
+
  private:
   struct Call {
     std::string method;
@@ -95,6 +97,7 @@ class Client {
   Task<Answer<void>> change(std::string method, std::string path, std::string body);
   [[nodiscard]] HttpRequest to_http(const Call& call) const;
 
+  asio::any_io_executor executor_;
   ClientOptions options_;
   Connection connection_;
   bool aborted_ = false;
