@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 
 #include "dryad/files.hpp"
@@ -40,7 +41,7 @@ class AccountAccessTest : public testing::Test {
     if (!has_program("useradd")) GTEST_SKIP() << "needs useradd";
   }
   void TearDown() override {
-    if (::geteuid() == 0) (void)run_program({.argv = {"userdel", "-r", "-f", name_}, .environment = {}});
+    if (::geteuid() == 0) std::ignore = run_program({.argv = {"userdel", "-r", "-f", name_}, .environment = {}});
   }
 
   AccountAccess make(const std::string& instance = "one") {

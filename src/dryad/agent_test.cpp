@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <tuple>
 #include <vector>
 
 #include "dryad/exit_codes.hpp"
@@ -40,7 +41,7 @@ class FakeConnector final : public Connector {
     void say(agent::ToAgent message) {
       asio::post(owner_.executor_, [this, message = std::move(message)] { handler_.on_message(message); });
     }
-    void end(StreamEnd reason) {
+    void end(const StreamEnd& reason) {
       if (std::exchange(ended_, true)) return;
       asio::post(owner_.executor_, [this, reason] { handler_.on_end(reason); });
     }
@@ -86,7 +87,7 @@ class FakeRunner final : public OperationRunner {
 class AgentTest : public testing::Test {
  protected:
   AgentTest() {
-    store_.save({.instance = "one"});
+    std::ignore = store_.save({.instance = "one"});
     Session::Options options{.identity = {}, .heartbeats = true};
     agent_ = std::make_unique<Agent>(Agent::Parts{.executor = context_.get_executor(),
                                                   .clock = clock_.get(),

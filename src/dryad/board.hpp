@@ -27,11 +27,12 @@ class Board {
   virtual ~Board() = default;
 
   /// Shows `message` to whoever stands before the board.
-  virtual std::expected<void, std::string> put_in_maintenance(const std::string& message, std::stop_token stop) = 0;
+  virtual std::expected<void, std::string> put_in_maintenance(const std::string& message,
+                                                              const std::stop_token& stop) = 0;
   /// Brings the board into the state that a job may expect.
-  virtual std::expected<void, std::string> ready(std::stop_token stop) = 0;
+  virtual std::expected<void, std::string> ready(const std::stop_token& stop) = 0;
   /// `full` may power-cycle the device under test; without it, nothing that a user could notice is done.
-  virtual std::expected<void, Ailment> healthcheck(bool full, std::stop_token stop) = 0;
+  virtual std::expected<void, Ailment> healthcheck(bool full, const std::stop_token& stop) = 0;
 };
 
 /// Config's `[board]`. A driver takes what it knows.

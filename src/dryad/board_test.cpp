@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 #include <thread>
+#include <tuple>
 
 #include "dryad/files.hpp"
 #include "dryad/processes.hpp"
@@ -111,7 +112,7 @@ TEST(ExecBoard, ReturnsWhenTheProgramEndsThoughItsDaemonHoldsTheStream) {
   const auto before = std::chrono::steady_clock::now();
   EXPECT_TRUE(made(options)->ready({}).has_value());
   EXPECT_LT(std::chrono::steady_clock::now() - before, 4s);
-  (void)kill_until_gone([] { return processes_with_environment("BORUTA_TEST_MARK=board-daemon"); }, 2s);
+  std::ignore = kill_until_gone([] { return processes_with_environment("BORUTA_TEST_MARK=board-daemon"); }, 2s);
 }
 
 TEST(ExecBoard, StopsEarlyWhenAsked) {
@@ -119,7 +120,8 @@ TEST(ExecBoard, StopsEarlyWhenAsked) {
   options.healthcheck = {"sleep", "300"};
   const auto board = made(options);
   std::stop_source stop;
-  stop.request_stop();
+  const bool asked = stop.request_stop();
+  ASSERT_TRUE(asked);
   EXPECT_EQ(board->healthcheck(false, stop.get_token()).error().text, "sleep: stopped");
 }
 

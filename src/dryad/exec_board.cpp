@@ -17,21 +17,22 @@ class ExecBoard final : public Board {
  public:
   explicit ExecBoard(BoardOptions options) : options_(std::move(options)) {}
 
-  std::expected<void, std::string> put_in_maintenance(const std::string& message, std::stop_token stop) override {
+  std::expected<void, std::string> put_in_maintenance(const std::string& message,
+                                                      const std::stop_token& stop) override {
     if (options_.maintenance.empty()) return {};
-    return run_or_say_why(program(options_.maintenance, message), std::move(stop));
+    return run_or_say_why(program(options_.maintenance, message), stop);
   }
 
-  std::expected<void, std::string> ready(std::stop_token stop) override {
+  std::expected<void, std::string> ready(const std::stop_token& stop) override {
     if (options_.prepare.empty()) return {};
-    return run_or_say_why(program(options_.prepare, ""), std::move(stop));
+    return run_or_say_why(program(options_.prepare, ""), stop);
   }
 
-  std::expected<void, Ailment> healthcheck(bool full, std::stop_token stop) override {
+  std::expected<void, Ailment> healthcheck(bool full, const std::stop_token& stop) override {
     const auto& argv = full && !options_.healthcheck_full.empty() ? options_.healthcheck_full : options_.healthcheck;
     if (argv.empty()) return {};
     const auto checker = program(argv, "");
-    const auto result = run_program(checker, std::move(stop));
+    const auto result = run_program(checker, stop);
     if (!result) return std::unexpected(Ailment{.critical = true, .text = result.error()});
     if (result->ok()) return {};
     const bool warning = result->end == ProgramEnd::kExited && result->code == kWarningCode;

@@ -92,6 +92,7 @@ TEST(RemoveTree, RemovesNestingDeeperThanOpenFilesAllow) {
   fs::create_directory(tree);
   int fd = ::open(tree.c_str(), O_RDONLY | O_DIRECTORY);
   for (int depth = 0; depth < 3000; ++depth) {
+    ASSERT_GE(fd, 0);
     ASSERT_EQ(::mkdirat(fd, "d", 0700), 0);
     const int next = ::openat(fd, "d", O_RDONLY | O_DIRECTORY);
     ::close(fd);

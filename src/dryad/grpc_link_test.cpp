@@ -88,7 +88,7 @@ class GrpcLinkTest : public testing::Test {
 };
 
 TEST_F(GrpcLinkTest, CarriesMessagesBothWaysInOrder) {
-  TestServer server;
+  const TestServer server;
   std::vector<agent::FromAgent> messages{agent::Register{}};
   for (int i = 0; i < 20; ++i) messages.emplace_back(agent::SetFail{.reason = std::to_string(i)});
   messages.emplace_back(agent::Heartbeat{});
@@ -126,15 +126,15 @@ TEST_F(GrpcLinkTest, SaysThatNobodyIsThere) {
 }
 
 TEST_F(GrpcLinkTest, EndsAtOnceWhenClosed) {
-  TestServer server;
+  const TestServer server;
   talk(server.address(), {agent::Register{}}, true);
   ASSERT_TRUE(end_.has_value());
   EXPECT_EQ(end_->reason, StreamEndReason::kClosed);
 }
 
 TEST_F(GrpcLinkTest, EndsWhenTheNetworkTakesNothingMore) {
-  TestServer server;
-  std::vector<agent::FromAgent> flood(1000, agent::FromAgent(agent::SetFail{.reason = std::string(60'000, 'x')}));
+  const TestServer server;
+  const std::vector<agent::FromAgent> flood(1000, agent::FromAgent(agent::SetFail{.reason = std::string(60'000, 'x')}));
   talk(server.address(), flood);
   ASSERT_TRUE(end_.has_value()) << "64 messages wait at most";
 }

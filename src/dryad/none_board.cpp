@@ -6,9 +6,11 @@ namespace {
 /// A plain Linux host: always well.
 class NoneBoard final : public Board {
  public:
-  std::expected<void, std::string> put_in_maintenance(const std::string&, std::stop_token) override { return {}; }
-  std::expected<void, std::string> ready(std::stop_token) override { return {}; }
-  std::expected<void, Ailment> healthcheck(bool, std::stop_token) override { return {}; }
+  std::expected<void, std::string> put_in_maintenance(const std::string&, const std::stop_token&) override {
+    return {};
+  }
+  std::expected<void, std::string> ready(const std::stop_token&) override { return {}; }
+  std::expected<void, Ailment> healthcheck(bool, const std::stop_token&) override { return {}; }
 };
 
 }  // namespace

@@ -35,7 +35,7 @@ struct Process {
 };
 
 std::string slurp(pid_t pid, const char* file) {
-  std::ifstream stream(fmt::format("/proc/{}/{}", pid, file), std::ios::binary);
+  const std::ifstream stream(fmt::format("/proc/{}/{}", pid, file), std::ios::binary);
   std::ostringstream content;
   content << stream.rdbuf();
   return content.str();

@@ -25,6 +25,7 @@ constexpr int kSignals = 65;
   // Kept over exec, unlike most: orphans below sshd become its children instead of init's.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   const int nothing = ::open("/dev/null", O_RDONLY);
+  if (nothing < 0) ::_exit(kExecFailed);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
@@ -44,6 +45,7 @@ std::expected<pid_t, std::string> spawn_subreaper(const std::vector<std::string>
   const int log_fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (log_fd < 0) return std::unexpected(errno_text(log, errno));
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   const pid_t pid = ::fork();

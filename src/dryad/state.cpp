@@ -75,7 +75,7 @@ std::expected<AgentState, std::string> FileStateStore::load_or_make() {
   auto known = load();
   if (!known) return std::unexpected(known.error());
   if (*known) return **std::move(known);
-  const AgentState fresh{.instance = random_hex(kInstanceBytes)};
+  AgentState fresh{.instance = random_hex(kInstanceBytes)};
   if (auto saved = save(fresh); !saved) return std::unexpected(saved.error());
   return fresh;
 }

@@ -143,7 +143,7 @@ ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const s
 
 }  // namespace
 
-std::expected<ProgramResult, std::string> run_program(const Program& program, std::stop_token stop) {
+std::expected<ProgramResult, std::string> run_program(const Program& program, const std::stop_token& stop) {
   const auto child = spawn(program);
   if (!child) return std::unexpected(child.error());
   std::string tail;
@@ -185,8 +185,8 @@ std::string describe(const Program& program, const ProgramResult& result) {
   return text;
 }
 
-std::expected<void, std::string> run_or_say_why(const Program& program, std::stop_token stop) {
-  const auto result = run_program(program, std::move(stop));
+std::expected<void, std::string> run_or_say_why(const Program& program, const std::stop_token& stop) {
+  const auto result = run_program(program, stop);
   if (!result) return std::unexpected(result.error());
   if (!result->ok()) return std::unexpected(describe(program, *result));
   return {};

@@ -33,13 +33,13 @@ struct ProgramResult {
 
 /// Runs the program with nothing on standard input and its standard output thrown away. Blocks until it ended, or
 /// until `stop`, which kills it. Error: it could not be started, with the reason.
-std::expected<ProgramResult, std::string> run_program(const Program& program, std::stop_token stop = {});
+std::expected<ProgramResult, std::string> run_program(const Program& program, const std::stop_token& stop = {});
 
 /// "useradd: exit code 9: user exists": for people, of a result that is not ok.
 [[nodiscard]] std::string describe(const Program& program, const ProgramResult& result);
 
 /// Runs it and makes anything but exit code 0 an error text.
-std::expected<void, std::string> run_or_say_why(const Program& program, std::stop_token stop = {});
+std::expected<void, std::string> run_or_say_why(const Program& program, const std::stop_token& stop = {});
 
 /// Whether PATH has such a program.
 [[nodiscard]] bool has_program(const std::string& name);

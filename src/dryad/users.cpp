@@ -22,7 +22,7 @@ using Lookup = std::expected<std::optional<UserAccount>, std::string>;
 /// `look` is getpwnam_r or getpwuid_r with its key bound.
 template <class Look>
 Lookup look_up(Look look) {
-  std::vector<char> buffer(16 * 1024);
+  std::vector<char> buffer(std::size_t{16} * 1024);
   for (;;) {
     passwd entry{};
     passwd* found = nullptr;

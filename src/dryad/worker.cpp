@@ -43,7 +43,7 @@ std::expected<void, Ailment> judge_free_space(std::uint64_t free_bytes) {
                                  .text = fmt::format("only {} MiB are free on the worker's disk", free_bytes >> 20U)});
 }
 
-OperationResult Worker::run(const Operation& operation, std::stop_token stop) {
+OperationResult Worker::run(const Operation& operation, const std::stop_token& stop) {
   return std::visit([&](const auto& body) { return on(body, stop); }, operation);
 }
 

@@ -24,7 +24,7 @@ class Worker {
       : access_(access), board_(board), state_dir_(std::move(state_dir)) {}
 
   /// `stop` ends what the board does early.
-  OperationResult run(const Operation& operation, std::stop_token stop);
+  OperationResult run(const Operation& operation, const std::stop_token& stop);
 
  private:
   OperationResult on(const agent::Prepare& prepare, const std::stop_token& stop);
