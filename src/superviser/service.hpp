@@ -51,6 +51,9 @@ class Service {
   /// Listens and serves from now on; the port. The error is for the log. Once.
   std::expected<std::uint16_t, std::string> listen();
 
+  /// Streams that stand, also those of agents that have not registered yet. Thread: the strand.
+  [[nodiscard]] std::size_t stream_count() const { return streams_.size(); }
+
   /// Thread: the strand. Once.
   void request_stop();
   /// Returns when no stream is left. REQUIRES: request_stop was or will be called.

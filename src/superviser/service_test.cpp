@@ -174,6 +174,12 @@ class ServiceTest : public testing::Test {
     return known && known->connected;
   }
 
+  std::size_t stream_count() {
+    std::size_t count = 0;
+    on_strand([&] { count = service_.stream_count(); });
+    return count;
+  }
+
   std::optional<server::Agents::Session> send(agent::ToAgent message) {
     std::optional<server::Agents::Session> session;
     on_strand([&] { session = agents_.send(WorkerUuid::parse(kUuid).value(), std::move(message)); });
@@ -366,6 +372,7 @@ TEST_F(Superviser, EndsAllStreamsWhenItStops) {
   TestAgent registered(address_);
   ASSERT_TRUE(registered.join());
   TestAgent silent(address_);
+  ASSERT_TRUE(eventually([&] { return stream_count() == 2; }));
   stop();
   EXPECT_EQ(registered.wait_for_end().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(silent.wait_for_end().error_code(), grpc::StatusCode::UNAVAILABLE);
@@ -380,8 +387,8 @@ TEST_F(Superviser, SurvivesAgentsThatComeAndGo) {
     if (round % 2 == 0) agent.receive();
     agent.cancel();
   }
-  EXPECT_TRUE(eventually([&] { return !connected(); }));
-  stop();
+  EXPECT_TRUE(eventually([&] { return stream_count() == 0; }));
+  EXPECT_FALSE(connected());
 }
 
 TEST_F(Superviser, SaysSoWhenThePortIsTaken) {

@@ -87,13 +87,13 @@ Task<std::string> Connection::dial() {
 }
 
 Task<void> Connection::relay(Socket* from, Socket* to, std::atomic<std::uint64_t>* counter) {
-  bool open = true;
-  while (open) {
+  while (true) {
+    auto buffer = wiring_.buffers->take();
+    const bool open = co_await pass_on(from, to, buffer.get(), counter);
+    wiring_.buffers->give_back(std::move(buffer));
+    if (!open) co_return;
     const auto [error] = co_await from->async_wait(Socket::wait_read, kAsTuple);
     if (error) co_return close();
-    auto buffer = wiring_.buffers->take();
-    open = co_await pass_on(from, to, buffer.get(), counter);
-    wiring_.buffers->give_back(std::move(buffer));
   }
 }
 

@@ -115,7 +115,7 @@ void Relay::request_stop() {
   while (!tunnels_.empty()) close(tunnels_.begin()->first);
 }
 
-Task<void> Relay::join() { co_await tasks_.join(); }
+Task<void> Relay::join() { return tasks_.join(); }
 
 Task<void> Relay::accept(std::shared_ptr<Tunnel> tunnel) {
   while (tunnel->acceptor.is_open()) {
