@@ -24,8 +24,11 @@ std::optional<Instant> from_local(std::tm parts) {
 
 bool read_digits(std::string_view& text, std::size_t digits, int& value) {
   if (text.size() < digits) return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
-  if (error != std::errc{} || end != text.data() + digits || text.front() == '-') return false;
+  value = 0;
+  for (const char letter : text.substr(0, digits)) {
+    if (letter < '0' || letter > '9') return false;
+    value = value * 10 + (letter - '0');
+  }
   text.remove_prefix(digits);
   return true;
 }

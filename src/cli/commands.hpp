@@ -26,7 +26,7 @@ CLI::App* add_command(CLI::App* parent, const std::string& name, const std::stri
 
 /// Has `command` call `run` with what was parsed into `arguments`.
 template <class Arguments>
-void on_chosen(CLI::App* command, CommandLine* line, std::shared_ptr<Arguments> arguments,
+void on_chosen(CLI::App* command, CommandLine* line, const std::shared_ptr<Arguments>& arguments,
                Task<int> (*run)(Session*, Arguments)) {
   command->callback([line, arguments, run] {
     // A command whose own sub-command was given leaves the choice to it.

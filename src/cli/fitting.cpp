@@ -60,7 +60,9 @@ std::optional<std::string> explain_no_fit(const std::vector<WorkerInfo>& workers
   if (wanted.size() > 1 && fewest == wanted.size())
     return fmt::format("no registered worker has {}, or any of it", asked);
   std::vector<std::pair<std::string, std::size_t>> sorted(nearest.begin(), nearest.end());
-  std::ranges::stable_sort(sorted, [](const auto& left, const auto& right) { return left.second > right.second; });
+  std::ranges::sort(sorted, [](const auto& left, const auto& right) {
+    return left.second != right.second ? left.second > right.second : left.first < right.first;
+  });
   std::vector<std::string> shown;
   for (const auto& [what, count] : sorted) {
     if (shown.size() < kGroupsShown) shown.push_back(fmt::format("{} with {}", count, what));
@@ -79,9 +81,10 @@ std::string explain_no_group(const std::vector<WorkerInfo>& workers, const Capab
   }
   normalize(groups);
   if (count == 0) return fmt::format("no registered worker has {}", describe_caps(wanted));
-  return fmt::format("{} with {}, but only for {} {}, and you are in none", plural(count, "worker is", "workers are"),
-                     describe_caps(wanted), groups.size() == 1 ? "the group" : "the groups",
-                     printable(join_and(groups)));
+  const auto has = fmt::format("{} {}", plural(count, "worker has", "workers have"), describe_caps(wanted));
+  return fmt::format("{}, but {} only {} {}, {}", has, count == 1 ? "it serves" : "they serve",
+                     groups.size() == 1 ? "the group" : "the groups", printable(join_and(groups)),
+                     groups.size() == 1 ? "which you are not in" : "and you are in none of them");
 }
 
 FitCount count_fits(const std::vector<WorkerInfo>& workers, const Capabilities& wanted, const Groups& groups,

@@ -118,7 +118,7 @@ TEST(Fitting, NamesTheNearest) {
 
 TEST(Fitting, SaysWhichGroupsWouldBeServed) {
   EXPECT_EQ(explain_no_group({worker("1", {{"board", "rpi4"}}, WorkerState::kIdle, {"kernel"})}, {{"board", "rpi4"}}),
-            "1 worker is with board=rpi4, but only for the group kernel, and you are in none");
+            "1 worker has board=rpi4, but it serves only the group kernel, which you are not in");
 }
 
 TEST(Fitting, CountsWhoServesAndWhatTheyDo) {

@@ -100,7 +100,8 @@ Task<std::optional<Verdict>> JobSession::copy_out() {
   program.words.emplace_back(".");
   const auto end = co_await run_program(std::move(program));
   if (end && *end == ChildEnd{}) co_return std::nullopt;
-  auto verdict = co_await judge_copy(end, fmt::format("copying out {} failed", join_and(work_.get)));
+  auto verdict =
+      co_await judge_copy(end, fmt::format("not all of {} could be copied out", printable(join_and(work_.get))));
   co_return verdict;
 }
 
@@ -111,7 +112,7 @@ Task<Verdict> JobSession::judge_copy(std::optional<ChildEnd> end, std::string wh
   verdict.message = program_error_.empty() ? std::move(what) : program_error_;
   // A job that is over, or a signal, explains it better.
   if (end && (became_ || interrupts_->any())) {
-    RunFacts facts = facts_of(*end, false);
+    const auto facts = facts_of(*end, false);
     auto judged = judge_command(facts);
     if (!judged.message.empty() || interrupts_->any()) verdict = std::move(judged);
     if (interrupts_->any()) verdict.code = to_int(ExitCode::kInterrupted);

@@ -22,13 +22,14 @@ namespace {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (auto& text : texts) out.push_back(text.data());
   out.push_back(nullptr);
   return out;
 }
 
 std::vector<std::string> merged_environment(const std::vector<std::pair<std::string, std::string>>& extra) {
-  std::map<std::string, std::string, std::less<>> added(extra.begin(), extra.end());
+  const std::map<std::string, std::string, std::less<>> added(extra.begin(), extra.end());
   std::vector<std::string> merged;
   for (char** entry = ::environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);

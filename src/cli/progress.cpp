@@ -33,7 +33,7 @@ std::string describe_fits(const WaitStatus& status) {
   const auto total = status.fits ? status.fits : status.count ? std::optional(status.count->total()) : std::nullopt;
   if (!total) return {};
   if (*total == 0) return "no registered worker fits";
-  const auto fit = plural(*total, "worker fits", "workers fit");
+  auto fit = plural(*total, "worker fits", "workers fit");
   // The server counts what it knows best; who they are is told only where our count agrees with it.
   const bool agrees =
       status.count && status.count->total() == *total && (!status.fits_idle || status.count->idle == *status.fits_idle);

@@ -23,6 +23,7 @@ std::string output_of_shell(const std::string& script) {
   }
   quoted += "'";
   FILE* pipe = ::popen(("sh -c " + quoted).c_str(), "r");
+  if (pipe == nullptr) return "no shell";
   std::string out;
   for (int letter = std::fgetc(pipe); letter != EOF; letter = std::fgetc(pipe))
     out.push_back(static_cast<char>(letter));

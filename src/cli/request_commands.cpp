@@ -132,15 +132,17 @@ Task<int> close_one(Session* session, RequestId id) {
     session->print_line(fmt::format("closed request {}", id.value));
     co_return 0;
   }
+  // The server's words about a request of another name it themselves.
   auto why = session->describe(closed.error());
+  if (!why.starts_with(fmt::format("request {}", id.value))) why = fmt::format("request {}: {}", id.value, why);
   if (closed.error().status == 400) {
     const auto request = co_await session->api().get_request(id);
     if (request && client::is_terminal(request->value.state)) {
       forget_ssh_files(id);
-      why = fmt::format("is {} already", request->value.state_text);
+      why = fmt::format("request {} is {} already", id.value, printable(request->value.state_text));
     }
   }
-  session->note(fmt::format("boruta: request {}: {}", id.value, why));
+  session->note(fmt::format("boruta: {}", why));
   co_return to_int(exit_code_of(closed.error()));
 }
 
@@ -151,6 +153,7 @@ Task<std::vector<RequestId>> my_open_requests(Session* session) {
   filter.owners.push_back(me.value.name);
   const auto requests = session->need(co_await session->api().list_requests(std::move(filter))).value;
   std::vector<RequestId> ids;
+  ids.reserve(requests.size());
   for (const auto& request : requests) ids.push_back(request.id);
   co_return ids;
 }
@@ -160,6 +163,7 @@ Task<int> close_requests(Session* session, CloseArguments arguments) {
     throw CliError(ExitCode::kUsage, "either the numbers of requests or --mine is needed", "boruta close 42");
   }
   std::vector<RequestId> ids;
+  ids.reserve(arguments.ids.size());
   for (const auto& text : arguments.ids) ids.push_back(need_argument(parse_request_id(text)));
   if (arguments.mine) ids = co_await my_open_requests(session);
   if (ids.empty()) session->note("you have no open requests");
@@ -193,7 +197,7 @@ Task<int> update_request(Session* session, UpdateArguments arguments) {
   if (!update.priority && !update.valid_after && !update.deadline) {
     throw CliError(ExitCode::kUsage, "nothing to change: --priority, --valid-after or --deadline is needed");
   }
-  session->need(co_await session->api().update_request(id, std::move(update)));
+  session->need(co_await session->api().update_request(id, update));
   IdArguments one;
   one.id = arguments.id;
   co_return co_await show_request(session, std::move(one));

@@ -115,7 +115,7 @@ client::AccessInfo access() {
 }
 
 std::string content(const fs::path& path) {
-  std::ifstream file(path);
+  const std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
@@ -213,13 +213,14 @@ TEST(Process, GivesExitCodesAndSignals) {
 TEST(Process, PassesWordsAndEnvironmentAsTheyAre) {
   const std::string script =
       R"([ "$1" = "a  b" ] && [ "$2" = '$HOME' ] && [ "$BORUTA_TEST" = "x=y z" ] && [ -n "$PATH" ])";
-  Program program{.words = {"sh", "-c", script, "sh", "a  b", "$HOME"}, .environment = {{"BORUTA_TEST", "x=y z"}}};
+  const Program program{.words = {"sh", "-c", script, "sh", "a  b", "$HOME"},
+                        .environment = {{"BORUTA_TEST", "x=y z"}}};
   EXPECT_EQ(run_program(program), (ChildEnd{false, 0}));
 }
 
 TEST(Process, SaysThatAProgramIsNotThere) {
   asio::io_context io;
-  Program program{.words = {"no-such-program-here"}, .environment = {}};
+  const Program program{.words = {"no-such-program-here"}, .environment = {}};
   const auto child = Child::start(io.get_executor(), program);
   ASSERT_FALSE(child.has_value());
   EXPECT_EQ(child.error(), "no-such-program-here: No such file or directory");

@@ -57,7 +57,7 @@ client::Client& Session::api() {
 
 std::string Session::describe(const client::ApiError& error) {
   const auto url = format_url(settings().url);
-  const auto message = printable(error.message);
+  auto message = printable(error.message);
   switch (error.kind) {
     case client::ErrorKind::kUnreachable:
       return fmt::format("cannot reach {}: {}", url, message);

@@ -77,7 +77,7 @@ std::expected<std::filesystem::path, std::string> login_path(const Environment& 
 }
 
 std::expected<std::optional<StoredLogin>, std::string> load_login(const std::filesystem::path& path) {
-  std::ifstream file(path);
+  const std::ifstream file(path);
   if (!file) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     return std::unexpected(fmt::format("{}: {}", path.native(), reason()));

@@ -199,7 +199,7 @@ std::tm local_time(Instant time) {
 std::string short_time(const std::tm& then, const std::tm& now) {
   static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   const auto apart = chr::abs(day_of(now) - day_of(then));
-  const auto clock = fmt::format("{:02}:{:02}", then.tm_hour, then.tm_min);
+  auto clock = fmt::format("{:02}:{:02}", then.tm_hour, then.tm_min);
   if (apart == chr::days(0)) return clock;
   if (apart < chr::days(7)) return fmt::format("{} {}", kDays[then.tm_wday], clock);
   return fmt::format("{:04}-{:02}-{:02}", then.tm_year + 1900, then.tm_mon + 1, then.tm_mday);

@@ -135,6 +135,7 @@ Table workers_table(const std::vector<WorkerInfo>& workers, const std::map<std::
                     Instant now) {
   const auto names = name_workers(workers);
   std::vector<const WorkerInfo*> sorted;
+  sorted.reserve(workers.size());
   for (const auto& worker : workers) sorted.push_back(&worker);
   std::ranges::sort(sorted, {}, [&](const WorkerInfo* worker) { return names.at(worker->uuid); });
   Table table({"NAME", "STATE", "BOARD", "JOB", "SINCE", "GROUPS", ""});

@@ -136,11 +136,11 @@ Task<bool> enable_worker(Session* session, std::string name, WorkerInfo worker) 
   }
   if (worker.state == WorkerState::kFailed) {
     // From FAILED the way back leads through MAINTENANCE.
-    co_await change_state(session, worker.uuid, "MAINTENANCE", {}, false);
+    co_await change_state(session, worker.uuid, "MAINTENANCE", std::string(), false);
     worker = co_await await_settled(session, name, worker.uuid, "checking");
   }
   if (worker.state != WorkerState::kFailed) {
-    co_await change_state(session, worker.uuid, "IDLE", {}, false);
+    co_await change_state(session, worker.uuid, "IDLE", std::string(), false);
     worker = co_await await_settled(session, name, worker.uuid, "preparing");
   }
   print_outcome(*session, name, worker, is_settled(worker) ? "" : " still; `boruta workers show` tells later");
@@ -182,6 +182,7 @@ Task<int> set_groups(Session* session, WorkerGroupsArguments arguments) {
   const auto& [name, worker] = found.front();
   if (arguments.groups.empty() && !arguments.none) {
     for (const auto& group : worker.groups) session->print_line(printable(group));
+    if (worker.groups.empty()) session->note(fmt::format("{} serves everyone", name));
     co_return 0;
   }
   normalize(arguments.groups);

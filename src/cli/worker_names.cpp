@@ -58,6 +58,7 @@ std::expected<const WorkerInfo*, std::string> find_worker(const std::vector<Work
   const auto names = name_workers(workers);
   std::vector<const WorkerInfo*> found;
   std::vector<std::string> known;
+  known.reserve(workers.size());
   for (const auto& worker : workers) {
     if (worker.uuid == typed || names.at(worker.uuid) == typed) return &worker;
     const bool begins = typed.size() >= kShortestUuid && worker.uuid.starts_with(typed);
@@ -71,6 +72,7 @@ std::expected<const WorkerInfo*, std::string> find_worker(const std::vector<Work
     return std::unexpected(fmt::format("there is no worker {}{}", printable(typed), printable(hint)));
   }
   std::vector<std::string> candidates;
+  candidates.reserve(found.size());
   for (const auto* worker : found) candidates.push_back(fmt::format("{} ({})", names.at(worker->uuid), worker->uuid));
   return std::unexpected(
       fmt::format("{} may mean {} workers: {}", printable(typed), found.size(), printable(join_and(candidates))));

@@ -161,11 +161,11 @@ Task<Answer<void>> Client::update_request(RequestId id, RequestUpdate update) {
 }
 
 Task<Answer<void>> Client::close_request(RequestId id) {
-  co_return co_await change("POST", fmt::format("reqs/{}/close", id.value), {});
+  co_return co_await change("POST", fmt::format("reqs/{}/close", id.value), std::string());
 }
 
 Task<Answer<void>> Client::prolong(RequestId id) {
-  co_return co_await change("POST", fmt::format("reqs/{}/prolong", id.value), {});
+  co_return co_await change("POST", fmt::format("reqs/{}/prolong", id.value), std::string());
 }
 
 Task<Answer<Reply<AccessInfo>>> Client::acquire_worker(RequestId id, std::chrono::seconds wait) {
@@ -197,7 +197,7 @@ Task<Answer<void>> Client::set_worker_groups(std::string uuid, Groups groups) {
 }
 
 Task<Answer<void>> Client::deregister(std::string uuid) {
-  co_return co_await change("POST", fmt::format("workers/{}/deregister", encode_segment(uuid)), {});
+  co_return co_await change("POST", fmt::format("workers/{}/deregister", encode_segment(uuid)), std::string());
 }
 
 Task<Answer<Reply<std::vector<Identity>>>> Client::list_users() {
@@ -221,7 +221,7 @@ Task<Answer<void>> Client::set_user_groups(std::string name, Groups groups) {
 }
 
 Task<Answer<void>> Client::delete_user(std::string name) {
-  co_return co_await change("DELETE", fmt::format("users/{}", encode_segment(name)), {});
+  co_return co_await change("DELETE", fmt::format("users/{}", encode_segment(name)), std::string());
 }
 
 Task<Answer<Reply<std::vector<TokenInfo>>>> Client::list_tokens() {
@@ -241,7 +241,7 @@ Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name, std:
 }
 
 Task<Answer<void>> Client::revoke_token(std::uint64_t id) {
-  co_return co_await change("DELETE", fmt::format("tokens/{}", id), {});
+  co_return co_await change("DELETE", fmt::format("tokens/{}", id), std::string());
 }
 
 void Client::abort() {

@@ -144,20 +144,20 @@ TEST(Client, NoticesASilentlyClosedConnectionBeforeItSendsAChange) {
 
 struct Refused {
   unsigned status;
-  const char* body;
   ErrorKind kind;
+  const char* body;
   const char* message;
 };
 
 TEST(Client, TellsRefusalsFromAnswersThatAreNotTheServers) {
   const Refused table[] = {
-      {404, R"({"message":"Request not found"})", ErrorKind::kRefused, "Request not found"},
-      {401, R"({"message":"token unknown"})", ErrorKind::kRefused, "token unknown"},
-      {400, R"({"message":"invalid request: x"})", ErrorKind::kRefused, "invalid request: x"},
-      {502, "<html>bad gateway</html>", ErrorKind::kRefused, "HTTP 502"},
-      {404, "<html>no</html>", ErrorKind::kProtocol, "the answer is a bare HTTP 404"},
-      {500, "", ErrorKind::kProtocol, "the answer is a bare HTTP 500"},
-      {200, "nonsense", ErrorKind::kProtocol, "the answer is not JSON"},
+      {404, ErrorKind::kRefused, R"({"message":"Request not found"})", "Request not found"},
+      {401, ErrorKind::kRefused, R"({"message":"token unknown"})", "token unknown"},
+      {400, ErrorKind::kRefused, R"({"message":"invalid request: x"})", "invalid request: x"},
+      {502, ErrorKind::kRefused, "<html>bad gateway</html>", "HTTP 502"},
+      {404, ErrorKind::kProtocol, "<html>no</html>", "the answer is a bare HTTP 404"},
+      {500, ErrorKind::kProtocol, "", "the answer is a bare HTTP 500"},
+      {200, ErrorKind::kProtocol, "nonsense", "the answer is not JSON"},
   };
   for (const auto& row : table) {
     Fixture fixture([&](const Received&) { return json(row.status, row.body); });
