@@ -119,9 +119,8 @@ TEST(ExecBoard, StopsEarlyWhenAsked) {
   auto options = exec_options();
   options.healthcheck = {"sleep", "300"};
   const auto board = made(options);
-  std::stop_source stop;
-  const bool asked = stop.request_stop();
-  ASSERT_TRUE(asked);
+  const std::stop_source stop;
+  stop.request_stop();
   EXPECT_EQ(board->healthcheck(false, stop.get_token()).error().text, "sleep: stopped");
 }
 
