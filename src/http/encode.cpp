@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "store/event_codec.hpp"
+#include "server/history.hpp"
 
 namespace boruta::http {
 namespace {
@@ -202,7 +202,7 @@ void write_event(JsonWriter& json, const farm::Event& event) {
   write_text(json, "Actor", event.actor.name);
   write_text(json, "Type", farm::kind_of(event.body));
   json.key("Data");
-  json.raw(store::encode_event_body(event.body).json);
+  json.raw(server::details_of(event));
   json.end_object();
 }
 

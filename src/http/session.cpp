@@ -156,7 +156,7 @@ class HttpSession final : public Session {
     const auto expectation = parser_->get()[beast::http::field::expect];
     if (!equal_ignoring_case(view_of(expectation), "100-continue")) co_return true;
     out_ = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_return co_await write_all(asio::buffer(out_), {});
+    co_return co_await write_all(asio::buffer(out_), asio::const_buffer());
   }
 
   void take_request() {

@@ -7,12 +7,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_future.hpp>
-#include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -23,6 +21,7 @@
 #include "proto/agent_codec.hpp"
 #include "server/access.hpp"
 #include "store/memory_journal.hpp"
+#include "superviser/fragile_network_fixture.hpp"
 
 namespace boruta::superviser {
 namespace {
@@ -432,49 +431,6 @@ TEST_F(ImpatientSuperviser, RefusesMoreStreamsThanItMayHave) {
   TestAgent third(address_);
   EXPECT_EQ(third.wait_for_end().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
-
-/// Forwards one connection to the service until it is told to fall silent, as a network does that breaks in between.
-class FragileNetwork {
- public:
-  explicit FragileNetwork(std::uint16_t port) : server_(io_), port_(port) {
-    thread_ = std::thread([this] { forward(); });
-  }
-  ~FragileNetwork() { thread_.join(); }
-
-  [[nodiscard]] std::string address() const { return fmt::format("127.0.0.1:{}", acceptor_.local_endpoint().port()); }
-  void fall_silent() { silent_ = true; }
-  void go() { gone_ = true; }
-
- private:
-  void forward() {
-    auto client = acceptor_.accept();
-    server_.connect(tcp::endpoint(asio::ip::address_v4::loopback(), port_));
-    client.non_blocking(true);
-    server_.non_blocking(true);
-    while (!gone_) {
-      if (!silent_) {
-        carry(client, server_);
-        carry(server_, client);
-      }
-      std::this_thread::sleep_for(1ms);
-    }
-  }
-
-  static void carry(tcp::socket& from, tcp::socket& to) {
-    std::array<char, 65'536> buffer{};
-    boost::system::error_code error;
-    const auto size = from.read_some(asio::buffer(buffer), error);
-    if (!error) asio::write(to, asio::buffer(buffer, size), error);
-  }
-
-  asio::io_context io_;
-  tcp::acceptor acceptor_{io_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
-  tcp::socket server_;
-  std::uint16_t port_;
-  std::atomic<bool> silent_ = false;
-  std::atomic<bool> gone_ = false;
-  std::thread thread_;
-};
 
 TEST_F(ImpatientSuperviser, NoticesAConnectionThatIsOnlyHalfThere) {
   FragileNetwork network(static_cast<std::uint16_t>(std::stoi(address_.substr(address_.rfind(':') + 1))));

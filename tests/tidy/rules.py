@@ -77,7 +77,8 @@ def folder_of(path):
 
 
 def is_test(path):
-    return path.startswith("tests/") or PurePosixPath(path).stem.endswith("_test")
+    """Tests and what only they include: fixtures and harnesses."""
+    return path.startswith("tests/") or PurePosixPath(path).stem.endswith(("_test", "_fixture", "_harness"))
 
 
 def matching(code, start):
