@@ -33,6 +33,11 @@ TEST(UserUids, LeaveRootSystemAndNobodyAlone) {
   EXPECT_TRUE(is_user_uid(1000));
 }
 
+TEST(Shells, ThatEndEveryLoginAreKnown) {
+  for (const auto* bad : {"/usr/sbin/nologin", "/sbin/nologin", "/bin/false"}) EXPECT_TRUE(refuses_logins(bad)) << bad;
+  for (const auto* good : {"/bin/bash", "/bin/sh", ""}) EXPECT_FALSE(refuses_logins(good)) << good;
+}
+
 /// Real accounts: under a name of this process's own, removed again.
 class AccountAccessTest : public testing::Test {
  protected:

@@ -93,6 +93,11 @@ std::expected<void, std::string> PrivateAccess::check() {
   if (!has_program("ssh-keygen")) return std::unexpected("ssh-keygen is not installed");
   const auto user = present_user();
   if (!user) return std::unexpected(user.error());
+  if (refuses_logins(user->shell)) {
+    return std::unexpected(
+        fmt::format("{}, who runs dryad, has the shell {}, which ends every login: give another with chsh", user->name,
+                    user->shell));
+  }
   if (::geteuid() == 0 && is_locked(user->name)) {
     return std::unexpected(
         fmt::format("the account {0} is locked, so sshd refuses it: usermod -p '*' {0}", user->name));

@@ -38,7 +38,8 @@ Lookup look_up(Look look) {
                        .uid = entry.pw_uid,
                        .gid = entry.pw_gid,
                        .comment = entry.pw_gecos,
-                       .home = entry.pw_dir};
+                       .home = entry.pw_dir,
+                       .shell = entry.pw_shell};
   }
 }
 
@@ -60,6 +61,8 @@ std::expected<UserAccount, std::string> present_user() {
 }
 
 bool is_user_uid(uid_t uid) { return uid >= kFirstUserUid && uid != kNobody && uid != static_cast<uid_t>(-1); }
+
+bool refuses_logins(const std::string& shell) { return shell.ends_with("/nologin") || shell.ends_with("/false"); }
 
 bool is_user_name(const std::string& name) {
   const auto lower = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };

@@ -14,6 +14,7 @@ struct UserAccount {
   gid_t gid = 0;
   std::string comment;
   std::string home;
+  std::string shell;
 };
 
 /// Nothing if there is none; error: the system could not say.
@@ -24,6 +25,9 @@ std::expected<UserAccount, std::string> present_user();
 
 /// Whether `uid` is one for people: neither root, nor of the system (below 1000), nor nobody.
 [[nodiscard]] bool is_user_uid(uid_t uid);
+
+/// Whether `shell` is one that ends every login, like nologin.
+[[nodiscard]] bool refuses_logins(const std::string& shell);
 
 /// Whether `name` is one that useradd takes, and that no tool mistakes for a flag.
 [[nodiscard]] bool is_user_name(const std::string& name);
