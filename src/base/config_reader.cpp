@@ -60,10 +60,8 @@ std::function<Verdict(const toml::node&)> Reader::table(std::string name, Keys k
 }
 
 Errors Reader::errors() const {
-  auto sorted = errors_;
-  std::ranges::stable_sort(sorted, {}, &LineError::line);
   Errors lines;
-  for (const auto& [line, text] : sorted) {
+  for (const auto& [line, text] : errors_) {
     lines.push_back(line == 0 ? fmt::format("{}: {}", file_, text) : fmt::format("{}:{}: {}", file_, line, text));
   }
   return lines;

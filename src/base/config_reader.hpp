@@ -7,6 +7,7 @@
 #include <expected>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,21 +42,17 @@ class Reader {
   /// For use as a key's `take`: goes down into a table.
   [[nodiscard]] std::function<Verdict(const toml::node&)> table(std::string name, Keys keys);
   /// `line` 0: of the file as a whole.
-  void fail(std::uint32_t line, std::string text) { errors_.push_back({line, std::move(text)}); }
+  void fail(std::uint32_t line, std::string text) { errors_.emplace(line, std::move(text)); }
 
   [[nodiscard]] bool failed() const { return !errors_.empty(); }
   [[nodiscard]] Errors errors() const;
 
  private:
-  struct LineError {
-    std::uint32_t line = 0;
-    std::string text;
-  };
-
   void walk(const toml::table& table, const std::string& prefix, const Keys& keys);
 
   std::string file_;
-  std::vector<LineError> errors_;
+  /// By line, and within one as they were found.
+  std::multimap<std::uint32_t, std::string> errors_;
 };
 
 /// The line of a key of the outermost table, 0 when it is not there.

@@ -26,7 +26,7 @@ std::optional<WorkerUuid> WorkerUuid::parse(std::string_view text) {
     const auto digit = kHexDigits.find(text[position]);
     if (digit == std::string_view::npos) return std::nullopt;
     auto& byte = uuid.bytes_[nibble / 2];
-    byte = static_cast<std::uint8_t>((byte << 4U) | digit);
+    byte = static_cast<std::uint8_t>((std::size_t{byte} << 4U) | digit);
     ++nibble;
   }
   return uuid;

@@ -68,7 +68,7 @@ Appearance appearance_of(RefusalCode code) {
     case RefusalCode::kUnavailable:
       return {503, kGrpcUnavailable, "unavailable", "{}"};
   }
-  BORUTA_ASSERT(!"a refusal code out of its range");
+  BORUTA_ASSERT(false && "a refusal code out of its range");
 }
 
 }  // namespace

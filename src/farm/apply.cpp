@@ -328,8 +328,7 @@ void sort_unique(std::vector<Key>& keys) {
 }  // namespace
 
 void apply_event(Farm& farm, const Event& event, Touched& touched) {
-  Applier applier(farm, event, touched);
-  std::visit(applier, event.body);
+  std::visit(Applier(farm, event, touched), event.body);
   sort_unique(touched.users);
   sort_unique(touched.tokens);
   sort_unique(touched.requests);

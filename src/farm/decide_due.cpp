@@ -57,7 +57,7 @@ void end_patience(Emitter& out, const Worker& worker) {
     case WorkerState::kIdle:
     case WorkerState::kMaintenance:
     case WorkerState::kFailed:
-      BORUTA_ASSERT(!"a worker that is asked nothing has nothing to answer");
+      BORUTA_ASSERT(false && "a worker that is asked nothing has nothing to answer");
   }
 }
 

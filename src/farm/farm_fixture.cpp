@@ -43,7 +43,7 @@ struct Situation {
 
 /// Every state, with what may be special about it. "away": disconnected and not lost yet.
 const std::vector<Situation>& all_situations() {
-  static const std::vector<Situation> kAll{
+  static const std::vector<Situation> all{
       {"MAINTENANCE", [](FarmFixture& farm) { farm.register_worker("w"); }},
       {"MAINTENANCE lost", [](FarmFixture& farm) { farm.register_worker("w"), farm.lose("w"); }},
       {"MAINTENANCE untold", [](FarmFixture& farm) { go_busy(farm), farm.lose("w"); }},
@@ -68,7 +68,7 @@ const std::vector<Situation>& all_situations() {
       {"FAILED dirty", [](FarmFixture& farm) { run_job(farm), farm.set_fail("w", "hot"); }},
       {"FAILED lost dirty",
        [](FarmFixture& farm) { run_job(farm), farm.lose("w"), farm.advance(farm.farm().policy().lost_grace); }}};
-  return kAll;
+  return all;
 }
 
 template <class Row, class Key>
@@ -274,10 +274,10 @@ void FarmFixture::lose(const std::string& name) {
 }
 
 template <class Answer>
-void FarmFixture::answer(const std::string& name, std::string error) {
+void FarmFixture::answer(const std::string& name, const std::string& error) {
   auto& memory = agents_.at(name);
   memory.generation = std::max(memory.generation, worker(name).generation);
-  Answer body{.uuid = memory.uuid, .generation = worker(name).generation, .error = std::move(error)};
+  Answer body{.uuid = memory.uuid, .generation = worker(name).generation, .error = error};
   if constexpr (requires { body.username; }) {
     body.username = body.error.empty() ? "boruta-user" : "";
     body.key_fingerprint = body.error.empty() ? "SHA256:abc" : "";
@@ -290,9 +290,9 @@ void FarmFixture::prepare_ok(const std::string& name) {
   answer<FinishPrepare>(name, {});
 }
 
-void FarmFixture::prepare_fails(const std::string& name, std::string error) {
+void FarmFixture::prepare_fails(const std::string& name, const std::string& error) {
   agents_.at(name).prepared = false;
-  answer<FinishPrepare>(name, std::move(error));
+  answer<FinishPrepare>(name, error);
 }
 
 void FarmFixture::grant_ok(const std::string& name) {
@@ -300,9 +300,7 @@ void FarmFixture::grant_ok(const std::string& name) {
   answer<FinishGrant>(name, {});
 }
 
-void FarmFixture::grant_fails(const std::string& name, std::string error) {
-  answer<FinishGrant>(name, std::move(error));
-}
+void FarmFixture::grant_fails(const std::string& name, const std::string& error) { answer<FinishGrant>(name, error); }
 
 void FarmFixture::end_job_ok(const std::string& name) {
   agents_.at(name).job.reset();
@@ -310,8 +308,8 @@ void FarmFixture::end_job_ok(const std::string& name) {
   answer<FinishEndJob>(name, {});
 }
 
-void FarmFixture::end_job_fails(const std::string& name, std::string error) {
-  answer<FinishEndJob>(name, std::move(error));
+void FarmFixture::end_job_fails(const std::string& name, const std::string& error) {
+  answer<FinishEndJob>(name, error);
 }
 
 void FarmFixture::maintenance_ok(const std::string& name) {
@@ -319,8 +317,8 @@ void FarmFixture::maintenance_ok(const std::string& name) {
   answer<FinishMaintenance>(name, {});
 }
 
-void FarmFixture::maintenance_fails(const std::string& name, std::string error) {
-  answer<FinishMaintenance>(name, std::move(error));
+void FarmFixture::maintenance_fails(const std::string& name, const std::string& error) {
+  answer<FinishMaintenance>(name, error);
 }
 
 std::string FarmFixture::set_fail(const std::string& name, std::string reason) {

@@ -68,13 +68,13 @@ class FarmFixture {
   void disconnect(const std::string& name);
   void lose(const std::string& name);
   void prepare_ok(const std::string& name);
-  void prepare_fails(const std::string& name, std::string error);
+  void prepare_fails(const std::string& name, const std::string& error);
   void grant_ok(const std::string& name);
-  void grant_fails(const std::string& name, std::string error);
+  void grant_fails(const std::string& name, const std::string& error);
   void end_job_ok(const std::string& name);
-  void end_job_fails(const std::string& name, std::string error);
+  void end_job_fails(const std::string& name, const std::string& error);
   void maintenance_ok(const std::string& name);
-  void maintenance_fails(const std::string& name, std::string error);
+  void maintenance_fails(const std::string& name, const std::string& error);
   std::string set_fail(const std::string& name, std::string reason);
   /// Registered, prepared and IDLE.
   void make_idle(const std::string& name, Capabilities caps = {});
@@ -124,7 +124,7 @@ class FarmFixture {
   [[nodiscard]] Actor actor(std::string_view name) const;
   [[nodiscard]] RegisterWorker hello(const AgentMemory& memory) const;
   template <class Answer>
-  void answer(const std::string& name, std::string error);
+  void answer(const std::string& name, const std::string& error);
 
   Policy policy_;
   Now now_;

@@ -76,8 +76,8 @@ std::string reason_of(const Worker& worker) {
 }
 
 const Groups& groups_of(const Worker& worker) {
-  static const Groups kNone;
-  return worker.groups ? *worker.groups : kNone;
+  static const Groups none;
+  return worker.groups ? *worker.groups : none;
 }
 
 }  // namespace boruta::farm

@@ -9,11 +9,10 @@ namespace {
 template <class Key>
 void merge_sorted(std::vector<Key>& into, const std::vector<Key>& from) {
   if (from.empty()) return;
-  const auto middle = static_cast<std::ptrdiff_t>(into.size());
-  into.insert(into.end(), from.begin(), from.end());
-  std::inplace_merge(into.begin(), into.begin() + middle, into.end());
-  const auto repeated = std::ranges::unique(into);
-  into.erase(repeated.begin(), repeated.end());
+  std::vector<Key> both;
+  both.reserve(into.size() + from.size());
+  std::ranges::set_union(into, from, std::back_inserter(both));
+  into = std::move(both);
 }
 
 std::optional<Instant> earlier(std::optional<Instant> left, std::optional<Instant> right) {

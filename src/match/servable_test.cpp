@@ -9,7 +9,6 @@ namespace {
 using namespace std::chrono_literals;
 using farm::FarmFixture;
 using farm::Policy;
-using farm::WorkerState;
 
 constexpr const char* kInvalid = "INVALID: no registered worker could serve it any more";
 
