@@ -102,6 +102,15 @@ def test_a_worker_that_drains_lets_its_job_end_first(farm):
     assert re.search(r"w1 +MAINTENANCE .*SD card broken", farm.boruta(alice, "workers").out)
 
 
+@pytest.mark.xfail(strict=True, reason="the agent's answer takes the place of the admin")
+def test_a_worker_in_maintenance_tells_who_put_it_there(farm):
+    farm.start_server()
+    admin = farm.admin()
+    dryad = farm.start_dryad("w1")
+    admin.set_state(dryad.uuid, "MAINTENANCE", Reason="SD card broken")
+    assert admin.await_worker(dryad.uuid, "MAINTENANCE")["By"] == "admin"
+
+
 def test_maintenance_at_once_ends_the_job_and_says_why(farm):
     farm.start_server()
     admin, alice = farm.admin(), farm.user("alice")
