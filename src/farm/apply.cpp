@@ -219,13 +219,15 @@ class Applier {
 
   void operator()(const WorkerStateChanged& event) {
     change(event.uuid, [&](Worker& worker) {
+      // An agent that did as it was told changes nothing of who told it.
+      const bool settled = worker.state == WorkerState::kBusy && event.to == WorkerState::kMaintenance;
+      if (!settled) worker.changed_by = event_.actor.name;
       worker.state = event.to;
       worker.reason = event.reason;
       worker.generation = event.generation;
       worker.respond_by = event.respond_by;
       worker.untold = event.untold;
       worker.changed = event_.at;
-      worker.changed_by = event_.actor.name;
       worker.job.reset();
       worker.draining = false;
       worker.drain_reason.clear();

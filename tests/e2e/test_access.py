@@ -102,7 +102,6 @@ def test_a_worker_that_drains_lets_its_job_end_first(farm):
     assert re.search(r"w1 +MAINTENANCE .*SD card broken", farm.boruta(alice, "workers").out)
 
 
-@pytest.mark.xfail(strict=True, reason="the agent's answer takes the place of the admin")
 def test_a_worker_in_maintenance_tells_who_put_it_there(farm):
     farm.start_server()
     admin = farm.admin()
