@@ -96,11 +96,11 @@ class GrpcStream final : public Stream,
   }
 
   void OnDone(const grpc::Status& status) override {
-    boost::asio::post(executor_, [handler = std::move(handler_), end = to_end(status)]() mutable {
-      handler->on_end(std::move(end));
-    });
-    // Maybe the last reference: nothing may follow.
-    const auto self = std::move(self_);
+    // The stream and its call go on the executor: freed here, by a thread of gRPC's, they could outlive main and meet
+    // a library that is being torn down. This may be gone before post returns.
+    const auto executor = executor_;
+    boost::asio::post(executor, [self = std::move(self_), handler = std::move(handler_),
+                                 end = to_end(status)]() mutable { handler->on_end(std::move(end)); });
   }
 
  private:
