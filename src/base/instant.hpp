@@ -24,6 +24,12 @@ struct Now {
   friend constexpr bool operator==(const Now&, const Now&) = default;
 };
 
+/// The earlier of two instants; nothing is later than all.
+[[nodiscard]] constexpr std::optional<Instant> earlier(std::optional<Instant> left, std::optional<Instant> right) {
+  if (!left || !right) return left ? left : right;
+  return *left < *right ? left : right;
+}
+
 /// A wall time as a user gave it: the offset comes back as it was written.
 struct WallTime {
   Instant at{};

@@ -14,12 +14,6 @@ std::optional<Key> first_of(const std::set<Key>& set) {
   return *set.begin();
 }
 
-std::optional<Instant> earlier(std::optional<Instant> left, std::optional<Instant> right) {
-  if (!left) return right;
-  if (!right) return left;
-  return std::min(*left, *right);
-}
-
 std::optional<Instant> timeout_of(const Worker& worker) { return earlier(worker.respond_by, worker.lost_at); }
 
 template <class Map, class Key>

@@ -15,12 +15,6 @@ void merge_sorted(std::vector<Key>& into, const std::vector<Key>& from) {
   into = std::move(both);
 }
 
-std::optional<Instant> earlier(std::optional<Instant> left, std::optional<Instant> right) {
-  if (!left) return right;
-  if (!right) return left;
-  return std::min(*left, *right);
-}
-
 }  // namespace
 
 Engine::Engine(farm::Policy policy, const farm::Rows& rows, Now now) : farm_(policy, rows), matcher_(farm_, now) {}

@@ -106,13 +106,13 @@ TEST(EventCodec, IgnoresFieldsThatItDoesNotKnow) {
 
 TEST(EventCodec, WritesControlCharactersEscapedAndInvalidUtf8AsReplacementCharacters) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {std::string("\0\x1f\x7f", 3), R"("\u0000\u001f\u007f")"},
-      {"\xFF", "\"\xEF\xBF\xBD\""},
-      {"a\x80z", "\"a\xEF\xBF\xBDz\""},
-      {"\xC3", "\"\xEF\xBF\xBD\""},
-      {"\xC0\xAF", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
-      {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
-      {"\xF4\x90\x80\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+      {std::string("\0\x1f\x7f", 3), "\"\\u0000\\u001f\x7f\""},
+      {"\xFF", "\"\\ufffd\""},
+      {"a\x80z", "\"a\\ufffdz\""},
+      {"\xC3", "\"\\ufffd\""},
+      {"\xC0\xAF", "\"\\ufffd\\ufffd\""},
+      {"\xED\xA0\x80", "\"\\ufffd\\ufffd\\ufffd\""},
+      {"\xF4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""},
       {"\xF0\x9F\x90\xBB", "\"\xF0\x9F\x90\xBB\""},
   };
   for (const auto& [text, expected] : cases) {

@@ -7,73 +7,11 @@
 namespace boruta::store {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
 constexpr std::array<std::pair<farm::Actor::Kind, std::string_view>, 4> kActorKinds{
     {{farm::Actor::Kind::kServer, "server"},
      {farm::Actor::Kind::kUser, "user"},
      {farm::Actor::Kind::kAdmin, "admin"},
      {farm::Actor::Kind::kAgent, "agent"}}};
-
-struct LeadByte {
-  std::size_t length;         ///< of the whole sequence; 0: no sequence starts so
-  unsigned char second_low;   ///< the range of the second byte rules out overlong forms, surrogates and what
-  unsigned char second_high;  ///< lies beyond U+10FFFF
-};
-
-LeadByte lead_byte(unsigned char byte) {
-  if (byte < 0x80) return {1, 0, 0};
-  if (byte < 0xC2) return {0, 0, 0};
-  if (byte < 0xE0) return {2, 0x80, 0xBF};
-  if (byte == 0xE0) return {3, 0xA0, 0xBF};
-  if (byte == 0xED) return {3, 0x80, 0x9F};
-  if (byte < 0xF0) return {3, 0x80, 0xBF};
-  if (byte == 0xF0) return {4, 0x90, 0xBF};
-  if (byte < 0xF4) return {4, 0x80, 0xBF};
-  if (byte == 0xF4) return {4, 0x80, 0x8F};
-  return {0, 0, 0};
-}
-
-/// Length of the valid UTF-8 sequence at the start of `text`, which is not empty; 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte_at = [text](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-  const auto lead = lead_byte(byte_at(0));
-  if (lead.length <= 1) return lead.length;
-  if (text.size() < lead.length) return 0;
-  if (byte_at(1) < lead.second_low || byte_at(1) > lead.second_high) return 0;
-  for (std::size_t index = 2; index < lead.length; ++index) {
-    if ((byte_at(index) & 0xC0U) != 0x80U) return 0;
-  }
-  return lead.length;
-}
-
-void append_ascii(std::string& out, char character) {
-  switch (character) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      break;
-  }
-  constexpr char kDelete = 0x7F;
-  if (character < ' ' || character == kDelete) {
-    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(character));
-  } else {
-    out.push_back(character);
-  }
-}
 
 std::optional<std::string_view> text_of(const boost::json::value& value) {
   const auto* text = value.if_string();
@@ -96,22 +34,6 @@ std::optional<farm::Actor::Kind> parse_actor_kind(std::string_view text) {
     if (name == text) return kind;
   }
   return std::nullopt;
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out.push_back('"');
-  while (!text.empty()) {
-    const auto length = sequence_length(text);
-    if (length == 0) {
-      out += kReplacement;
-    } else if (length == 1) {
-      append_ascii(out, text.front());
-    } else {
-      out += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  out.push_back('"');
 }
 
 void append_json(std::string& out, const Capabilities& caps) {

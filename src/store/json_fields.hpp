@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.hpp"
 #include "farm/types.hpp"
 
 /// How the values of stored records look as JSON. A record lists its fields once, in `Fields<Record>::each`, and the
@@ -30,9 +31,6 @@ struct Fields;
 
 template <class Record>
 concept HasFields = requires { sizeof(Fields<Record>); };
-
-/// Appends `text` as a JSON string. What is not valid UTF-8 in it becomes U+FFFD: the result always parses.
-void append_json_string(std::string& out, std::string_view text);
 
 [[nodiscard]] std::string_view to_string(farm::Actor::Kind kind);
 [[nodiscard]] std::optional<farm::Actor::Kind> parse_actor_kind(std::string_view text);
