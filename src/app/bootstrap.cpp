@@ -1,12 +1,6 @@
 #include "app/bootstrap.hpp"
 
-#include <fmt/format.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
-
+#include "runtime/files.hpp"
 #include "server/access.hpp"
 
 namespace boruta::app {
@@ -15,14 +9,10 @@ namespace {
 constexpr const char* kAdminName = "admin";
 constexpr unsigned kOwnerOnly = 0600;
 
-std::string failed(const std::filesystem::path& path, const char* what) {
-  return fmt::format("{}: cannot be {}: {}", path.string(), what, std::strerror(errno));
-}
-
 std::expected<void, std::string> write_token(const std::filesystem::path& data_dir, const Secret& token) {
   std::string text(token.reveal());
   text.push_back('\n');
-  auto written = write_file(data_dir / kAdminTokenFile, text, kOwnerOnly);
+  auto written = runtime::write_file_durably(data_dir / kAdminTokenFile, text, kOwnerOnly);
   wipe(text);
   return written;
 }
@@ -37,19 +27,6 @@ Task<std::expected<void, std::string>> order(server::Coordinator* coordinator, f
 bool has_user(const server::View& view, std::string_view name) { return view.farm().find_user(name) != nullptr; }
 
 }  // namespace
-
-std::expected<void, std::string> write_file(const std::filesystem::path& path, std::string_view content,
-                                            unsigned mode) {
-  const auto temporary = path.string() + ".new";
-  const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (file < 0) return std::unexpected(failed(temporary, "made"));
-  const bool written = ::write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-                       ::fchmod(file, mode) == 0 && ::fsync(file) == 0;
-  const bool closed = ::close(file) == 0;
-  if (!written || !closed) return std::unexpected(failed(temporary, "written"));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return std::unexpected(failed(path, "replaced"));
-  return {};
-}
 
 Task<std::expected<bool, std::string>> make_first_users(server::Coordinator* coordinator,
                                                         std::filesystem::path data_dir) {

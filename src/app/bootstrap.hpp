@@ -21,8 +21,4 @@ Task<std::expected<bool, std::string>> make_first_users(server::Coordinator* coo
 Task<std::expected<void, std::string>> add_admin_token(server::Coordinator* coordinator,
                                                        std::filesystem::path data_dir);
 
-/// Replaces `path` in one step by a file of `mode` with `content`; a reader sees the old or the new, whole.
-[[nodiscard]] std::expected<void, std::string> write_file(const std::filesystem::path& path, std::string_view content,
-                                                          unsigned mode);
-
 }  // namespace boruta::app

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
-#include <optional>
-#include <sstream>
+#include <expected>
+#include <filesystem>
 #include <string>
 
 #include "app/server_app.hpp"
 #include "app/server_config.hpp"
+#include "runtime/files.hpp"
 
 namespace {
 
@@ -30,20 +30,13 @@ int complain(int code, const std::string& text) {
   return code;
 }
 
-std::optional<std::string> read_file(const std::string& path) {
-  const std::ifstream file(path);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 /// The config file, if there is one or one was named. Complains and returns an exit code otherwise.
 std::expected<ServerConfig, int> load_config(const Flags& flags) {
   const auto& path = flags.config.empty() ? std::string(boruta::app::kServerConfigPath) : flags.config;
-  const auto text = read_file(path);
-  if (!text && flags.config.empty()) return ServerConfig{};
-  if (!text) return std::unexpected(complain(boruta::app::kExitConfig, fmt::format("{}: cannot be read", path)));
+  if (flags.config.empty() && !std::filesystem::exists(path)) return ServerConfig{};
+  constexpr std::size_t kLargestConfig = std::size_t{1} << 20U;
+  const auto text = boruta::runtime::read_file(path, kLargestConfig);
+  if (!text) return std::unexpected(complain(boruta::app::kExitConfig, text.error()));
   auto config = boruta::app::parse_server_config(*text, path);
   if (config) return *std::move(config);
   for (const auto& line : config.error()) complain(boruta::app::kExitConfig, line);

@@ -16,6 +16,7 @@
 #include "app/bootstrap.hpp"
 #include "http/api.hpp"
 #include "http/server.hpp"
+#include "runtime/files.hpp"
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
 #include "server/reconciler.hpp"
@@ -126,7 +127,8 @@ class Server {
     const auto agent_address = format_host_port(config_.agent.host, *agent_port);
     const auto endpoints = fmt::format("{{\"http\": \"{}\", \"agent\": \"{}\"}}\n", http_address, agent_address);
     constexpr unsigned kReadable = 0644;
-    if (auto written = write_file(config_.data_dir / "endpoints.json", endpoints, kReadable); !written) {
+    if (auto written = runtime::write_file_durably(config_.data_dir / "endpoints.json", endpoints, kReadable);
+        !written) {
       co_return std::unexpected(written.error());
     }
     runtime::log_info("borutad is up", {{"version", BORUTA_VERSION},

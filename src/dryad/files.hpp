@@ -6,18 +6,14 @@
 #include <string_view>
 #include <sys/types.h>
 
+#include "runtime/files.hpp"
+
 /// Files of the agent and of the users that it cleans up after. Errors are texts that name the path. All block.
 namespace boruta::dryad {
 
-/// "PATH: No such file or directory".
-[[nodiscard]] std::string errno_text(const std::filesystem::path& path, int error);
-
-/// The content of a regular file of at most `limit` bytes.
-std::expected<std::string, std::string> read_file(const std::filesystem::path& path, std::size_t limit);
-
-/// Replaces the file as a whole and returns when the new one would survive a loss of power. Its directory must exist.
-std::expected<void, std::string> write_file_durably(const std::filesystem::path& path, std::string_view content,
-                                                    mode_t mode);
+using runtime::errno_text;
+using runtime::read_file;
+using runtime::write_file_durably;
 
 /// Makes the directory, with `mode`, and those above it where they are missing. One that is there is left as it is.
 std::expected<void, std::string> make_directories(const std::filesystem::path& path, mode_t mode);
