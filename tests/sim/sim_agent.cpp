@@ -79,12 +79,16 @@ void SimAgent::start() {
   connect_later();
 }
 
-void SimAgent::crash() {
-  if (!session_) return;
-  world_.count("agent crashed");
+void SimAgent::die() {
   *life_ = false;
   if (timer_) world_.clock().forget(*timer_);
   timer_.reset();
+}
+
+void SimAgent::crash() {
+  if (!session_) return;
+  world_.count("agent crashed");
+  die();
   if (connection_) {
     // The kernel closes the connection of a process that dies.
     world_.clock().after(1ms, [server = connection_->server_] {
@@ -211,7 +215,7 @@ void SimAgent::on(const dryad::CloseStream& /*action*/) {
 
 void SimAgent::on(const dryad::StopAgent& /*action*/) {
   world_.count("agent stopped");
-  *life_ = false;
+  die();
   world_.clock().after(Duration::zero(), [this] {
     if (connection_) {
       if (const auto end = connection_->server_.lock()) end->break_off();

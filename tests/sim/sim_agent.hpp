@@ -45,6 +45,8 @@ class SimAgent {
 
   void connect_later();
   void connect();
+  /// Nothing that was planned for the running agent happens any more.
+  void die();
   void stream_ended();
   void finish(const dryad::Operation& operation);
   void arm();
