@@ -19,6 +19,7 @@
 #include "runtime/files.hpp"
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
+#include "server/event_feed.hpp"
 #include "server/reconciler.hpp"
 #include "store/sqlite_journal.hpp"
 #include "superviser/service.hpp"
@@ -80,8 +81,10 @@ class Server {
         relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(),
                {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address}),
         reconciler_(&core.coordinator(), &agents_, &relay_),
+        feed_(&core.coordinator()),
         api_({.coordinator = &core.coordinator(),
               .committer = &core.committer(),
+              .feed = &feed_,
               .version = BORUTA_VERSION,
               .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
         http_({.executor = core.context().get_executor(),
@@ -162,6 +165,7 @@ class Server {
   server::Agents agents_;
   tunnel::Relay relay_;
   server::Reconciler reconciler_;
+  server::EventFeed feed_;
   http::Api api_;
   http::HttpServer http_;
   superviser::Service superviser_;

@@ -102,7 +102,10 @@ Verdict decide_on(Emitter& out, const CloseRequest& command) {
   auto reason = fmt::format("closed by {}", out.actor().name);
   switch (request->state) {
     case RequestState::kWaiting:
-      out.add(RequestEnded{.id = command.id, .state = RequestState::kCancelled, .reason = std::move(reason)});
+      out.add(RequestEnded{.id = command.id,
+                           .from = RequestState::kWaiting,
+                           .state = RequestState::kCancelled,
+                           .reason = std::move(reason)});
       return {};
     case RequestState::kInProgress:
       out.end_job(*request, RequestState::kDone, std::move(reason));

@@ -82,7 +82,8 @@ Verdict decide_on(Emitter& out, const DeleteUser& command) {
     const auto* request = out.farm().find_request(id);
     if (request->owner != (*user)->id) continue;
     if (request->state == RequestState::kWaiting) {
-      out.add(RequestEnded{.id = id, .state = RequestState::kCancelled, .reason = reason});
+      out.add(
+          RequestEnded{.id = id, .from = RequestState::kWaiting, .state = RequestState::kCancelled, .reason = reason});
     } else {
       out.end_job(*request, RequestState::kDone, reason);
     }

@@ -43,6 +43,7 @@ Verdict decide_maintenance(Emitter& out, const Worker& worker, const SetWorkerSt
   }
   if (worker.job) {
     out.add(RequestEnded{.id = *worker.job,
+                         .from = RequestState::kInProgress,
                          .state = RequestState::kFailed,
                          .reason = fmt::format("worker {} {}", name_of(worker), by_whom(out.actor(), command.reason))});
   }

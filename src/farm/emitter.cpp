@@ -14,7 +14,10 @@ void Emitter::add(EventBody body) {
 }
 
 void Emitter::time_out(RequestId id) {
-  add(RequestEnded{.id = id, .state = RequestState::kTimeout, .reason = "no worker was free before the deadline"});
+  add(RequestEnded{.id = id,
+                   .from = RequestState::kWaiting,
+                   .state = RequestState::kTimeout,
+                   .reason = "no worker was free before the deadline"});
 }
 
 void Emitter::change_state(const Worker& worker, WorkerState to, std::string reason) {
@@ -28,6 +31,7 @@ void Emitter::put_in_maintenance_untold(const Worker& worker, std::string reason
 void Emitter::add_change(const Worker& worker, WorkerState to, std::string reason, bool untold) {
   const bool asked = to == WorkerState::kPrepare || to == WorkerState::kBusy;
   add(WorkerStateChanged{.uuid = worker.uuid,
+                         .from = worker.state,
                          .to = to,
                          .reason = std::move(reason),
                          .generation = Generation{worker.generation.value + 1},
@@ -42,6 +46,7 @@ void Emitter::take_over_pending(const Worker& worker) {
 void Emitter::fail(const Worker& worker, const std::string& reason) {
   if (worker.job) {
     add(RequestEnded{.id = *worker.job,
+                     .from = RequestState::kInProgress,
                      .state = RequestState::kFailed,
                      .reason = fmt::format("worker {} failed: {}", name_of(worker), reason)});
   }
@@ -52,7 +57,7 @@ void Emitter::fail(const Worker& worker, const std::string& reason) {
 void Emitter::end_job(const Request& request, RequestState state, std::string reason) {
   const auto* worker = farm_.find_worker(request.job->worker);
   BORUTA_ASSERT(worker != nullptr && worker->job == request.id);
-  add(RequestEnded{.id = request.id, .state = state, .reason = std::move(reason)});
+  add(RequestEnded{.id = request.id, .from = request.state, .state = state, .reason = std::move(reason)});
   if (worker->lost) {
     take_over_pending(*worker);
     change_state(*worker, WorkerState::kFailed, "agent lost");

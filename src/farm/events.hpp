@@ -103,6 +103,7 @@ struct RequestsServable {
 /// The request reached its last state. A job that ran is over; what becomes of its worker is an event of its own.
 struct RequestEnded {
   RequestId id;
+  RequestState from = RequestState::kWaiting;
   RequestState state = RequestState::kDone;
   std::string reason;
 
@@ -223,6 +224,7 @@ struct WorkerLost {
 /// The worker changed its state, or begins the same one anew. A job that ran on it is over.
 struct WorkerStateChanged {
   WorkerUuid uuid;
+  WorkerState from = WorkerState::kMaintenance;
   WorkerState to = WorkerState::kMaintenance;
   std::string reason;
   Generation generation;
@@ -309,6 +311,20 @@ using Events = std::vector<Event>;
 [[nodiscard]] std::string_view kind_of(const EventBody& body);
 /// All of them, in the order of EventBody.
 [[nodiscard]] std::span<const std::string_view> kind_names();
+
+/// From which state to which, and why, in the words of the API; empty: nothing was there before.
+struct Transition {
+  std::string_view from;
+  std::string_view to;
+
+  friend bool operator==(const Transition&, const Transition&) = default;
+};
+
+/// What became of the request or of the worker that the event is about; JobStarted changes both.
+[[nodiscard]] std::optional<Transition> request_transition_of(const EventBody& body);
+[[nodiscard]] std::optional<Transition> worker_transition_of(const EventBody& body);
+/// What somebody gave as the reason, or what a note says; may be empty. Lives as long as `body`.
+[[nodiscard]] std::string_view reason_of(const EventBody& body);
 
 /// Which request or worker an event is about, for histories; JobStarted is about both.
 [[nodiscard]] std::optional<RequestId> request_of(const EventBody& body);

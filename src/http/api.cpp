@@ -16,14 +16,14 @@ namespace {
 constexpr std::string_view kApiVersion = "v1";
 constexpr std::string_view kApiState = "devel";
 
+}  // namespace
+
 std::optional<Secret> bearer_token(const HttpRequest& request) {
   constexpr std::string_view kScheme = "Bearer ";
   const auto header = find_header(request, "Authorization");
   if (!equal_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return std::nullopt;
   return Secret(std::string(header.substr(kScheme.size())));
 }
-
-}  // namespace
 
 std::span<const Route> Api::routes() {
   using enum Method;
@@ -46,6 +46,8 @@ std::span<const Route> Api::routes() {
       {kPost, "/api/v1/workers/:id/setgroups", kAdmin, &Api::set_worker_groups},
       {kPost, "/api/v1/workers/:id/deregister", kAdmin, &Api::deregister_worker},
       {kGet, "/api/v1/workers/:id/events", kUser, &Api::get_worker_events},
+      {kGet, "/api/v1/events", kUser, &Api::get_events},
+      {kGet, "/api/v1/usage", kUser, &Api::get_usage},
       {kGet, "/api/v1/users/", kAdmin, &Api::list_users},
       {kPost, "/api/v1/users/", kAdmin, &Api::create_user},
       {kPost, "/api/v1/users/:id/groups", kAdmin, &Api::set_user_groups},
@@ -62,6 +64,7 @@ std::span<const Route> Api::routes() {
 Api::Api(Options options)
     : coordinator_(*options.coordinator),
       committer_(*options.committer),
+      feed_(*options.feed),
       version_(std::move(options.version)),
       advertise_(std::move(options.advertise)),
       router_(routes()) {}
@@ -87,15 +90,15 @@ Task<HttpResponse> Api::route(const HttpRequest* request) {
   if (!id) co_return error_response(400, "invalid request: the path holds a % without two hexadecimal digits");
   call.id = std::move(*id);
   if (match->route->caller != Caller::kAnyone) {
-    auto actor = co_await authenticate(request, match->route->caller);
+    auto actor = co_await authenticate(bearer_token(*request), match->route->caller);
     if (!actor) co_return refused(actor.error());
     call.actor = std::move(*actor);
   }
   co_return co_await (this->*match->route->handler)(&call);
 }
 
-Task<std::expected<farm::Actor, Refusal>> Api::authenticate(const HttpRequest* request, Caller caller) {
-  auto identify = [token = bearer_token(*request)](server::View& view) {
+Task<std::expected<farm::Actor, Refusal>> Api::authenticate(std::optional<Secret> token, Caller caller) {
+  auto identify = [token = std::move(token)](server::View& view) {
     // A token is told to nobody before it is durable, and one that is being revoked need not be honoured any more.
     view.depends_on(EventSeq{});
     return server::authenticate_user(view.farm(), token, view.now());
@@ -118,17 +121,6 @@ Task<HttpResponse> Api::change(farm::Actor actor, farm::CommandBody body, unsign
   const auto events = co_await submit(std::move(actor), std::move(body));
   if (!events) co_return refused(events.error());
   co_return HttpResponse{.status = status, .headers = {}, .body = {}};
-}
-
-Task<HttpResponse> Api::history(store::EventQuery query) {
-  const auto events = co_await coordinator_.read_events(query);
-  if (!events) co_return refused(events.error());
-  auto response = json_response();
-  JsonWriter json(response.body);
-  json.begin_array();
-  for (const auto& event : *events) write_event(json, event);
-  json.end_array();
-  co_return response;
 }
 
 Task<HttpResponse> Api::get_version(const Call*) {

@@ -11,8 +11,12 @@
 #include "http/message.hpp"
 #include "http/router.hpp"
 #include "server/coordinator.hpp"
+#include "server/event_feed.hpp"
 
 namespace boruta::http {
+
+/// The token that a request shows in its Authorization header.
+[[nodiscard]] std::optional<Secret> bearer_token(const HttpRequest& request);
 
 /// The API: authenticates, reads bodies, asks the coordinator, writes answers. Holds no state of its own.
 /// Threads: any; handlers go to the coordinator's strand and come back.
@@ -23,6 +27,7 @@ class Api final : public Application {
     server::Coordinator* coordinator = nullptr;
     /// Tells whether the store can be written.
     const server::Committer* committer = nullptr;
+    server::EventFeed* feed = nullptr;
     /// The server's own version.
     std::string version;
     /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
@@ -39,11 +44,12 @@ class Api final : public Application {
 
  private:
   Task<HttpResponse> route(const HttpRequest* request);
-  Task<std::expected<farm::Actor, Refusal>> authenticate(const HttpRequest* request, Caller caller);
+  Task<std::expected<farm::Actor, Refusal>> authenticate(std::optional<Secret> token, Caller caller);
   /// Submits and answers with an empty body of `status`, or the refusal.
   Task<HttpResponse> change(farm::Actor actor, farm::CommandBody body, unsigned status);
   Task<std::expected<farm::Events, Refusal>> submit(farm::Actor actor, farm::CommandBody body);
-  Task<HttpResponse> history(store::EventQuery query);
+  /// Answers with the page of `subject`'s history that `call` asks for.
+  Task<HttpResponse> history(const Call* call, store::EventQuery subject);
 
   Task<HttpResponse> get_version(const Call* call);
   Task<HttpResponse> get_healthz(const Call* call);
@@ -66,6 +72,9 @@ class Api final : public Application {
   Task<HttpResponse> deregister_worker(const Call* call);
   Task<HttpResponse> get_worker_events(const Call* call);
 
+  Task<HttpResponse> get_events(const Call* call);
+  Task<HttpResponse> get_usage(const Call* call);
+
   Task<HttpResponse> list_users(const Call* call);
   Task<HttpResponse> create_user(const Call* call);
   Task<HttpResponse> set_user_groups(const Call* call);
@@ -76,6 +85,7 @@ class Api final : public Application {
 
   server::Coordinator& coordinator_;
   const server::Committer& committer_;
+  server::EventFeed& feed_;
   std::string version_;
   std::optional<std::string> advertise_;
   Router router_;

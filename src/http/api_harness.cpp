@@ -18,6 +18,11 @@ Task<void> submit_into(server::Coordinator* coordinator, farm::Command command, 
   *out = co_await coordinator->submit(std::move(command), std::move(secret));
 }
 
+Task<void> pull_into(std::shared_ptr<BodyStream> stream, std::shared_ptr<ApiHarness::Pulled> pulled) {
+  pulled->piece = co_await stream->next();
+  pulled->done = true;
+}
+
 }  // namespace
 
 void DirectCommitter::submit(store::EventBatch batch) {
@@ -33,8 +38,12 @@ ApiHarness::ApiHarness(farm::Policy policy, Instant start)
     : clock_(start), committer_(context_.get_executor()), tasks_(context_.get_executor()) {
   server::Coordinator::Wiring wiring{.strand = context_.get_executor(), .clock = &clock_, .committer = &committer_};
   coordinator_ = std::make_unique<server::Coordinator>(std::move(wiring), policy, store::Loaded{});
-  Api::Options options{
-      .coordinator = coordinator_.get(), .committer = &committer_, .version = "9.9.9", .advertise = std::nullopt};
+  feed_ = std::make_unique<server::EventFeed>(coordinator_.get());
+  Api::Options options{.coordinator = coordinator_.get(),
+                       .committer = &committer_,
+                       .feed = feed_.get(),
+                       .version = "9.9.9",
+                       .advertise = std::nullopt};
   api_ = std::make_unique<Api>(std::move(options));
   tasks_.spawn("coordinator", coordinator_->run());
   settle();
@@ -79,6 +88,13 @@ HttpResponse ApiHarness::call(std::string_view method, std::string_view target, 
   settle();
   EXPECT_TRUE(response) << method << ' ' << target << " was not answered";
   return response.value_or(HttpResponse{.status = 0, .headers = {}, .body = {}});
+}
+
+std::shared_ptr<ApiHarness::Pulled> ApiHarness::pull(std::shared_ptr<BodyStream> stream) {
+  auto pulled = std::make_shared<Pulled>();
+  tasks_.spawn("pull", pull_into(std::move(stream), pulled));
+  settle();
+  return pulled;
 }
 
 std::expected<farm::Events, Refusal> ApiHarness::submit(farm::CommandBody body, Secret secret, farm::Actor actor) {

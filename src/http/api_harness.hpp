@@ -55,6 +55,14 @@ class ApiHarness {
     return call(method, target, body, headers).status;
   }
 
+  /// What one `next` of a stream brought, once it is `done`.
+  struct Pulled {
+    bool done = false;
+    std::optional<std::string> piece;
+  };
+  /// Asks `stream` for its next piece; it may come later.
+  std::shared_ptr<Pulled> pull(std::shared_ptr<BodyStream> stream);
+
   std::expected<farm::Events, Refusal> submit(farm::CommandBody body, Secret secret = {}, farm::Actor actor = {});
   /// Lets everything happen that needs no time.
   void settle();
@@ -82,6 +90,7 @@ class ApiHarness {
   sim::VirtualClock clock_;
   DirectCommitter committer_;
   std::unique_ptr<server::Coordinator> coordinator_;
+  std::unique_ptr<server::EventFeed> feed_;
   std::unique_ptr<Api> api_;
   runtime::TaskGroup tasks_;
 };

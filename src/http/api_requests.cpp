@@ -134,15 +134,4 @@ Task<HttpResponse> Api::acquire_worker(const Call* call) {
   co_return response;
 }
 
-Task<HttpResponse> Api::get_request_events(const Call* call) {
-  const auto id = decode_request_id(call->id);
-  if (!id) co_return refused(id.error());
-  auto check = [id = *id](server::View& view) { return view.farm().find_request(id) != nullptr; };
-  const auto known = co_await coordinator_.read(std::move(check));
-  if (!known) co_return refused(known.error());
-  if (!*known) co_return refused({.code = RefusalCode::kRequestNotFound, .detail = {}});
-  const store::EventQuery query{.after = {}, .request = *id, .worker = std::nullopt};
-  co_return co_await history(query);
-}
-
 }  // namespace boruta::http

@@ -68,15 +68,4 @@ Task<HttpResponse> Api::deregister_worker(const Call* call) {
   co_return co_await change(call->actor, command, 204);
 }
 
-Task<HttpResponse> Api::get_worker_events(const Call* call) {
-  const auto uuid = decode_worker_uuid(call->id);
-  if (!uuid) co_return refused(uuid.error());
-  auto check = [uuid = *uuid](server::View& view) { return view.farm().find_worker(uuid) != nullptr; };
-  const auto known = co_await coordinator_.read(std::move(check));
-  if (!known) co_return refused(known.error());
-  if (!*known) co_return refused({.code = RefusalCode::kWorkerNotFound, .detail = {}});
-  const store::EventQuery query{.after = {}, .request = std::nullopt, .worker = *uuid};
-  co_return co_await history(query);
-}
-
 }  // namespace boruta::http

@@ -15,13 +15,6 @@ std::unexpected<Refusal> invalid(std::string detail) {
   return std::unexpected(Refusal{.code = RefusalCode::kInvalid, .detail = std::move(detail)});
 }
 
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 /// Parses a body that must be there, and lets `read` take its fields.
 template <class Read>
 Decoded<void> read_object(std::string_view body, Read read) {
@@ -115,8 +108,15 @@ std::optional<std::vector<farm::RequestState>> parse_states(const std::vector<st
 
 }  // namespace
 
+std::optional<std::uint64_t> decode_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 Decoded<RequestId> decode_request_id(std::string_view text) {
-  const auto number = parse_number(text);
+  const auto number = decode_number(text);
   if (!number) return invalid("ID provided in URL isn't valid");
   return RequestId{*number};
 }
@@ -287,7 +287,7 @@ Decoded<farm::CreateToken> decode_new_token(std::string_view body) {
 }
 
 Decoded<TokenId> decode_token_id(std::string_view text) {
-  const auto number = parse_number(text);
+  const auto number = decode_number(text);
   if (!number) return invalid("ID provided in URL isn't valid");
   return TokenId{*number};
 }

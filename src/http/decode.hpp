@@ -16,6 +16,9 @@ namespace boruta::http {
 template <class T>
 using Decoded = std::expected<T, Refusal>;
 
+/// Decimal digits and nothing else.
+[[nodiscard]] std::optional<std::uint64_t> decode_number(std::string_view text);
+
 /// The id of a request, as it stands in a path.
 [[nodiscard]] Decoded<RequestId> decode_request_id(std::string_view text);
 [[nodiscard]] Decoded<WorkerUuid> decode_worker_uuid(std::string_view text);

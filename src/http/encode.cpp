@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "server/history.hpp"
@@ -102,6 +103,26 @@ void write_request(JsonWriter& json, const farm::Farm& farm, const farm::Request
   json.end_object();
 }
 
+void write_usage(JsonWriter& json, const farm::Farm& farm, const farm::Request& request, Now now) {
+  const bool over = is_terminal(request.state);
+  const auto until = over ? request.changed : now.wall;
+  json.begin_object();
+  json.key("ReqID");
+  json.number(request.id.value);
+  json.key("Owner");
+  write_owner(json, farm.find_user(request.owner));
+  write_text(json, "WorkerUUID", request.job->worker.to_string());
+  json.key("Started");
+  json.time(request.job->started);
+  write_optional(json, "Ended", over ? std::optional(until) : std::nullopt);
+  json.key("Seconds");
+  const auto held = std::chrono::floor<std::chrono::seconds>(until - request.job->started);
+  json.number(static_cast<std::uint64_t>(std::max<std::int64_t>(held.count(), 0)));
+  write_text(json, "State", to_string(request.state));
+  write_text(json, "Reason", request.reason);
+  json.end_object();
+}
+
 void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request) {
   json.begin_object();
   write_request_fields(json, view.farm(), request, view.now());
@@ -193,7 +214,7 @@ void write_token(JsonWriter& json, const farm::Farm& farm, const farm::Token& to
   json.end_object();
 }
 
-void write_event(JsonWriter& json, const farm::Event& event) {
+void write_event(JsonWriter& json, const farm::Event& event, Subject about) {
   json.begin_object();
   json.key("Seq");
   json.number(event.seq.value);
@@ -201,6 +222,22 @@ void write_event(JsonWriter& json, const farm::Event& event) {
   json.time(event.at);
   write_text(json, "Actor", event.actor.name);
   write_text(json, "Type", farm::kind_of(event.body));
+  json.key("ReqID");
+  const auto request = farm::request_of(event.body);
+  if (request) {
+    json.number(request->value);
+  } else {
+    json.null();
+  }
+  const auto worker = farm::worker_of(event.body);
+  write_text(json, "WorkerUUID", worker ? worker->to_string() : std::string{});
+  const auto of_request = farm::request_transition_of(event.body);
+  const auto of_worker = farm::worker_transition_of(event.body);
+  const auto transition =
+      (about == Subject::kWorker || !of_request ? of_worker : of_request).value_or(farm::Transition{});
+  write_text(json, "From", transition.from);
+  write_text(json, "To", transition.to);
+  write_text(json, "Reason", farm::reason_of(event.body));
   json.key("Data");
   json.raw(server::details_of(event));
   json.end_object();

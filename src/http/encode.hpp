@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ class WorkerNames {
 [[nodiscard]] Instant wall_timeout(const farm::Job& job, Now now);
 
 void write_request(JsonWriter& json, const farm::Farm& farm, const farm::Request& request, Now now);
+/// Who has or had a worker, and for how long. REQUIRES: request.job.
+void write_usage(JsonWriter& json, const farm::Farm& farm, const farm::Request& request, Now now);
 /// With its place in the queue while it is WAITING.
 void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request);
 void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view name);
@@ -36,6 +39,10 @@ void write_access(JsonWriter& json, const server::Access& access, std::string_vi
 void write_user(JsonWriter& json, const farm::User& user);
 /// Never its hash.
 void write_token(JsonWriter& json, const farm::Farm& farm, const farm::Token& token);
-void write_event(JsonWriter& json, const farm::Event& event);
+/// Whose history an event is shown in: the start of a job is a change of both its request and its worker.
+enum class Subject : std::uint8_t { kRequest, kWorker };
+
+/// Never a token's hash.
+void write_event(JsonWriter& json, const farm::Event& event, Subject about);
 
 }  // namespace boruta::http

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,14 @@ struct ResponseHeader {
   std::string value;
 };
 
+/// A body that comes bit by bit, for as long as the client listens.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  /// The next piece, not empty; nothing at the end. Obeys cancellation.
+  virtual Task<std::optional<std::string>> next() = 0;
+};
+
 struct HttpResponse {
   unsigned status = 200;
   /// Without Content-Length, Date and Connection, which the session adds.
@@ -53,6 +62,8 @@ struct HttpResponse {
   std::string body;
   /// The body holds a key or a token: it is wiped once it was sent.
   bool secret = false;
+  /// Where given, the body is what comes of it, `body` is empty, and the connection closes behind it.
+  std::shared_ptr<BodyStream> stream{};
 };
 
 /// "OK", "Not Found", …

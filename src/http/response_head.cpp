@@ -22,7 +22,9 @@ void append_response_head(std::string& out, const HttpResponse& response, std::s
   out += "\r\n";
   if (!date.empty()) append_header(out, "Date", date);
   constexpr unsigned kNoContent = 204;
-  if (response.status != kNoContent) append_header(out, "Content-Length", std::to_string(response.body.size()));
+  // A stream has no length: its end is the connection's.
+  const bool has_length = response.status != kNoContent && !response.stream;
+  if (has_length) append_header(out, "Content-Length", std::to_string(response.body.size()));
   for (const auto& header : response.headers) append_header(out, header.name, header.value);
   if (persistence == Persistence::kClose) append_header(out, "Connection", "close");
   if (persistence == Persistence::kKeepAliveSaid) append_header(out, "Connection", "keep-alive");

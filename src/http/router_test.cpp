@@ -47,6 +47,8 @@ POST /api/v1/workers/:id/setstate admin
 POST /api/v1/workers/:id/setgroups admin
 POST /api/v1/workers/:id/deregister admin
 GET /api/v1/workers/:id/events user
+GET /api/v1/events user
+GET /api/v1/usage user
 GET /api/v1/users/ admin
 POST /api/v1/users/ admin
 POST /api/v1/users/:id/groups admin

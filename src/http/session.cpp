@@ -102,7 +102,7 @@ class HttpSession final : public Session {
     if (!response) co_return false;
     const bool head_only = request_.method == Method::kHead;
     log_answer(response->status);
-    const bool keep = parser_->get().keep_alive() && !context_.stopping;
+    const bool keep = parser_->get().keep_alive() && !context_.stopping && !response->stream;
     const bool said = parser_->get().version() < 11;
     const auto persistence = !keep ? Persistence::kClose : said ? Persistence::kKeepAliveSaid : Persistence::kKeepAlive;
     const bool written = co_await write(*response, persistence, head_only);
@@ -110,7 +110,23 @@ class HttpSession final : public Session {
       wipe(response->body);
       wipe(out_);
     }
+    if (written && response->stream && !head_only) co_await stream_or_hang_up(*response->stream);
     co_return written&& keep;
+  }
+
+  /// Sends what `stream` brings until it ends, the client hangs up or reads too slowly, or the server stops.
+  Task<void> stream_or_hang_up(BodyStream& stream) {
+    using asio::experimental::awaitable_operators::operator||;
+    co_await (pump(stream) || watch_for_hang_up() || context_.stop.wait());
+  }
+
+  Task<void> pump(BodyStream& stream) {
+    bool more = true;
+    while (more) {
+      enter(Phase::kHandling, std::nullopt);
+      const auto piece = co_await stream.next();
+      more = piece && co_await write_all(asio::buffer(*piece), asio::const_buffer());
+    }
   }
 
   /// Fills `parser_`, or `refusal_`.

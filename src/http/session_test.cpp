@@ -15,6 +15,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Three pieces, each when it is asked for; then it waits for ever.
+class ThreePieces final : public BodyStream {
+ public:
+  explicit ThreePieces(bool ends) : ends_(ends) {}
+
+  Task<std::optional<std::string>> next() override {
+    constexpr int kPieces = 3;
+    if (sent_ == kPieces && ends_) co_return std::nullopt;
+    if (sent_ < kPieces) co_return std::string("piece ") + std::to_string(++sent_) + "\n";
+    runtime::Signal never(co_await asio::this_coro::executor);
+    co_await never.wait();
+    co_return std::nullopt;
+  }
+
+ private:
+  bool ends_;
+  int sent_ = 0;
+};
+
 /// /echo gives the body back, /throw throws, /wait answers when it is released, /long is long.
 class ScriptedApplication final : public Application {
  public:
@@ -25,6 +44,8 @@ class ScriptedApplication final : public Application {
     HttpResponse response{.status = 200, .headers = {}, .body = std::string(request->body)};
     if (request->path == "/throw") throw std::runtime_error("a bug");
     if (request->path == "/long") response.body.assign(100'000, 'x');
+    if (request->path == "/stream") response.stream = std::make_shared<ThreePieces>(false);
+    if (request->path == "/short-stream") response.stream = std::make_shared<ThreePieces>(true);
     if (request->path == "/wait") {
       const bool* flag = &is_released;
       while (!*flag) {
@@ -321,6 +342,39 @@ TEST_F(SessionTest, AnswersTheRequestUnderWayWhenTheServerStops) {
   exchange("POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nab");
   EXPECT_EQ(stop(), "");
   EXPECT_EQ(exchange("c"), ok("abc", "Connection: close\r\n"));
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, StreamsWithoutALengthAndClosesBehindTheEnd) {
+  const auto answer = exchange("GET /short-stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(answer, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\npiece 1\npiece 2\npiece 3\n");
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, StreamsUntilTheClientHangsUp) {
+  exchange("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  pass_time(24h);
+  EXPECT_FALSE(wire_.closed);
+  wire_.hang_up();
+  settle();
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, CutsAStreamWhoseClientDoesNotRead) {
+  wire_.window = 0;
+  exchange("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  pass_time(limits::kHttpReadTime);
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, EndsAStreamWhenTheServerStops) {
+  exchange("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  stop();
+  EXPECT_TRUE(wire_.closed);
+}
+
+TEST_F(SessionTest, AnswersHeadOfAStreamWithoutIt) {
+  EXPECT_EQ(exchange("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
   EXPECT_TRUE(wire_.closed);
 }
 

@@ -142,8 +142,10 @@ farm::Events Matcher::Index::invalidate(const farm::Farm& farm, Now now) {
           next = std::min(next.value_or(Instant::max()), *since + farm.policy().invalid_after);
           continue;
         }
-        out.add(farm::RequestEnded{
-            .id = id, .state = farm::RequestState::kInvalid, .reason = "no registered worker could serve it any more"});
+        out.add(farm::RequestEnded{.id = id,
+                                   .from = farm::RequestState::kWaiting,
+                                   .state = farm::RequestState::kInvalid,
+                                   .reason = "no registered worker could serve it any more"});
       }
     }
     set_invalid_at(signature, next);

@@ -56,9 +56,11 @@ TEST(EventCodec, KeepsTheStoredFormOfRequestsAndJobs) {
             R"(request_created {"request_id":7,"owner_id":2,"caps":{"arch":"arm64","ram":"4 GiB"},"priority":3,)"
             R"("valid_after_ns":1000000000,"valid_after_offset_minutes":120,"deadline_ns":2000000000,)"
             R"("deadline_offset_minutes":0,"lease_ns":3600000000000,"claim_within_ns":600000000000})");
-  EXPECT_EQ(encoded(farm::RequestEnded{
-                .id = RequestId{7}, .state = farm::RequestState::kInProgress, .reason = "said \"no\"\n"}),
-            R"(request_ended {"request_id":7,"state":"IN PROGRESS","reason":"said \"no\"\n"})");
+  EXPECT_EQ(encoded(farm::RequestEnded{.id = RequestId{7},
+                                       .from = farm::RequestState::kInProgress,
+                                       .state = farm::RequestState::kDone,
+                                       .reason = "said \"no\"\n"}),
+            R"(request_ended {"request_id":7,"from":"IN PROGRESS","state":"DONE","reason":"said \"no\"\n"})");
   EXPECT_EQ(encoded(farm::JobStarted{.id = RequestId{7},
                                      .worker = kWorker,
                                      .generation = Generation{4},
@@ -143,7 +145,8 @@ TEST(EventCodec, NamesWhatIsMissingOrWrong) {
       {"job_acquired", R"({"request_id":3.0})", R"(job_acquired has a wrong "request_id")"},
       {"job_tunnel_moved", R"({"request_id":3,"tunnel_port":65536})", R"(job_tunnel_moved has a wrong "tunnel_port")"},
       {"worker_lost", R"({"worker":"no"})", R"(worker_lost has a wrong "worker")"},
-      {"request_ended", R"({"request_id":3,"state":"done","reason":""})", R"(request_ended has a wrong "state")"},
+      {"request_ended", R"({"request_id":3,"from":"WAITING","state":"done","reason":""})",
+       R"(request_ended has a wrong "state")"},
       {"worker_registered", R"({"worker":"0b5c1de0-1111-4222-8333-0123456789ab","registration":{"caps":{}}})",
        R"(worker_registered has a wrong "registration")"},
   };

@@ -123,6 +123,7 @@ struct Fields<farm::RequestEnded> {
 
   static void each(auto& field, auto& event) {
     field("request_id", event.id);
+    field("from", event.from);
     field("state", event.state);
     field("reason", event.reason);
   }
@@ -268,6 +269,7 @@ struct Fields<farm::WorkerStateChanged> {
 
   static void each(auto& field, auto& event) {
     field("worker", event.uuid);
+    field("from", event.from);
     field("to", event.to);
     field("reason", event.reason);
     field("generation", event.generation);

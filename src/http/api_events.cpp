@@ -1,0 +1,240 @@
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
+
+#include <functional>
+#include <limits>
+
+#include "base/json.hpp"
+#include "http/answers.hpp"
+#include "http/api.hpp"
+#include "http/decode.hpp"
+#include "http/encode.hpp"
+#include "http/url.hpp"
+
+/// Histories: what happened to one request or worker, what happens as it happens, and who had what for how long.
+namespace boruta::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A silent stream says that it lives so often, lest something between closes it.
+constexpr Duration kKeepAlive = 15s;
+/// How many requests are looked at before others get their turn.
+constexpr std::uint64_t kUsageSlice = 4'096;
+
+std::unexpected<Refusal> invalid(std::string detail) {
+  return std::unexpected(Refusal{.code = RefusalCode::kInvalid, .detail = std::move(detail)});
+}
+
+/// A number of the query; `otherwise` if it is not given.
+Decoded<std::uint64_t> query_number(const Call& call, std::string_view name, std::uint64_t otherwise,
+                                    std::uint64_t highest) {
+  const auto text = query_parameter(call.request->query, name);
+  if (!text) return otherwise;
+  const auto number = decode_number(*text);
+  if (!number || *number > highest) {
+    return invalid(fmt::format("{} is \"{}\": a number from 0 to {} is expected", name, *text, highest));
+  }
+  return *number;
+}
+
+/// Which events a stream shows: those that `actor` may see, of one request or worker if one is named.
+struct EventFilter {
+  std::optional<RequestId> request;
+  std::optional<WorkerUuid> worker;
+};
+
+bool only_for_admins(const farm::EventBody& body) {
+  return std::holds_alternative<farm::UserCreated>(body) || std::holds_alternative<farm::UserGroupsSet>(body) ||
+         std::holds_alternative<farm::UserDeleted>(body) || std::holds_alternative<farm::TokenCreated>(body) ||
+         std::holds_alternative<farm::TokenBound>(body) || std::holds_alternative<farm::TokenRevoked>(body);
+}
+
+bool shows(const EventFilter& filter, const farm::Actor& actor, const farm::EventBody& body) {
+  if (actor.kind != farm::Actor::Kind::kAdmin && only_for_admins(body)) return false;
+  if (filter.request && farm::request_of(body) != filter.request) return false;
+  return !filter.worker || farm::worker_of(body) == filter.worker;
+}
+
+/// https://html.spec.whatwg.org/multipage/server-sent-events.html
+class EventStream final : public BodyStream {
+ public:
+  using Authenticate = std::function<Task<std::expected<farm::Actor, Refusal>>()>;
+
+  EventStream(server::EventFeed* feed, EventSeq after, EventFilter filter, Authenticate authenticate)
+      : reader_(feed, after), seen_(after), filter_(filter), authenticate_(std::move(authenticate)) {}
+
+  Task<std::optional<std::string>> next() override {
+    if (std::exchange(ended_, false)) co_return std::nullopt;
+    // Who loses the connection before the first event resumes from here.
+    if (std::exchange(fresh_, false)) co_return fmt::format("retry: 1000\nid: {}\n\n", seen_.value);
+    const auto events = co_await reader_.next(kKeepAlive);
+    if (!events) co_return last_words(events.error());
+    // A token may be revoked at any time, and its owner then hears nothing more.
+    const auto actor = co_await authenticate_();
+    if (!actor) co_return std::nullopt;
+    if (events->empty()) co_return ": still here\n\n";
+    co_return text_of(*events, *actor);
+  }
+
+ private:
+  std::optional<std::string> last_words(server::FeedEnd end) {
+    if (end == server::FeedEnd::kStopped) return std::nullopt;
+    ended_ = true;
+    return fmt::format(
+        "event: dropped\ndata: {{\"message\":\"you fell more than {} events behind; resume with Last-Event-ID "
+        "{}\"}}\n\n",
+        limits::kSubscriberBacklog, seen_.value);
+  }
+
+  std::string text_of(const farm::Events& events, const farm::Actor& actor) {
+    std::string text;
+    bool told = false;
+    for (const auto& event : events) {
+      seen_ = event.seq;
+      told = shows(filter_, actor, event.body);
+      if (!told) continue;
+      fmt::format_to(std::back_inserter(text), "id: {}\nevent: {}\ndata: ", event.seq.value, farm::kind_of(event.body));
+      JsonWriter json(text);
+      write_event(json, event, filter_.worker ? Subject::kWorker : Subject::kRequest);
+      text += "\n\n";
+    }
+    // Without data it is no event, yet the client remembers where it is.
+    if (!told) text += fmt::format("id: {}\n\n", seen_.value);
+    return text;
+  }
+
+  server::EventFeed::Reader reader_;
+  EventSeq seen_;
+  EventFilter filter_;
+  Authenticate authenticate_;
+  bool fresh_ = true;
+  bool ended_ = false;
+};
+
+/// Since when, from RFC 3339 or a duration before `now`. A week if it is not given.
+Decoded<Instant> query_since(const Call& call, Instant now) {
+  const auto text = query_parameter(call.request->query, "since");
+  if (!text) return now - 7 * 24h;
+  if (const auto duration = parse_duration(*text)) return now - *duration;
+  if (const auto time = parse_rfc3339(*text).time) return time->at;
+  return invalid(
+      fmt::format("since is \"{}\": a time like 2026-01-31T08:00:00Z or a duration like 7d is expected", *text));
+}
+
+bool had_worker_since(const farm::Request& request, Instant since) {
+  return request.job && (!farm::is_terminal(request.state) || request.changed >= since);
+}
+
+}  // namespace
+
+Task<HttpResponse> Api::history(const Call* call, store::EventQuery subject) {
+  constexpr std::uint64_t kUsualPage = 1'000;
+  const auto after = query_number(*call, "after", 0, std::numeric_limits<std::int64_t>::max());
+  if (!after) co_return refused(after.error());
+  const auto limit = query_number(*call, "limit", kUsualPage, limits::kListPage);
+  if (!limit) co_return refused(limit.error());
+  subject.after = EventSeq{*after};
+  subject.limit = *limit == 0 ? kUsualPage : *limit;
+  const auto about = subject.worker ? Subject::kWorker : Subject::kRequest;
+  const auto events = co_await coordinator_.read_events(std::move(subject));
+  if (!events) co_return refused(events.error());
+  auto response = json_response();
+  JsonWriter json(response.body);
+  json.begin_array();
+  for (const auto& event : *events) write_event(json, event, about);
+  json.end_array();
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_request_events(const Call* call) {
+  const auto id = decode_request_id(call->id);
+  if (!id) co_return refused(id.error());
+  auto check = [id = *id](server::View& view) { return view.farm().find_request(id) != nullptr; };
+  const auto known = co_await coordinator_.read(std::move(check));
+  if (!known) co_return refused(known.error());
+  if (!*known) co_return refused({.code = RefusalCode::kRequestNotFound, .detail = {}});
+  store::EventQuery subject{.after = {}, .request = *id, .worker = std::nullopt};
+  co_return co_await history(call, std::move(subject));
+}
+
+Task<HttpResponse> Api::get_worker_events(const Call* call) {
+  const auto uuid = decode_worker_uuid(call->id);
+  if (!uuid) co_return refused(uuid.error());
+  auto check = [uuid = *uuid](server::View& view) { return view.farm().find_worker(uuid) != nullptr; };
+  const auto known = co_await coordinator_.read(std::move(check));
+  if (!known) co_return refused(known.error());
+  if (!*known) co_return refused({.code = RefusalCode::kWorkerNotFound, .detail = {}});
+  store::EventQuery subject{.after = {}, .request = std::nullopt, .worker = *uuid};
+  co_return co_await history(call, std::move(subject));
+}
+
+Task<HttpResponse> Api::get_events(const Call* call) {
+  EventFilter filter;
+  if (const auto text = query_parameter(call->request->query, "request")) {
+    const auto id = decode_request_id(*text);
+    if (!id) co_return refused(id.error());
+    filter.request = *id;
+  }
+  if (const auto text = query_parameter(call->request->query, "worker")) {
+    const auto uuid = decode_worker_uuid(*text);
+    if (!uuid) co_return refused(uuid.error());
+    filter.worker = *uuid;
+  }
+  auto look = [this](server::View& view) {
+    view.depends_on(EventSeq{});
+    return feed_.newest();
+  };
+  const auto newest = co_await coordinator_.read(std::move(look));
+  if (!newest) co_return refused(newest.error());
+  auto after = *newest;
+  if (const auto text = find_header(*call->request, "Last-Event-ID"); !text.empty()) {
+    const auto id = decode_number(text);
+    if (!id || EventSeq{*id} > *newest) {
+      co_return refused({.code = RefusalCode::kInvalid,
+                         .detail = fmt::format("Last-Event-ID is \"{}\": a number from 0 to {}, the newest event's, "
+                                               "is expected",
+                                               text, newest->value)});
+    }
+    after = EventSeq{*id};
+  }
+  auto authenticate = [this, token = bearer_token(*call->request)] { return this->authenticate(token, Caller::kUser); };
+  HttpResponse response;
+  response.headers.push_back({"Content-Type", "text/event-stream"});
+  response.headers.push_back({"Cache-Control", "no-store"});
+  response.stream = std::make_shared<EventStream>(&feed_, after, filter, std::move(authenticate));
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_usage(const Call* call) {
+  auto response = json_response();
+  JsonWriter json(response.body);
+  json.begin_array();
+  std::size_t rows = 0;
+  for (std::uint64_t first = 1, last = first; first <= last; first += kUsageSlice) {
+    auto write_slice = [&](server::View& view) -> std::expected<std::uint64_t, Refusal> {
+      const auto since = query_since(*call, view.now().wall);
+      if (!since) return std::unexpected(since.error());
+      const std::uint64_t size = view.farm().requests().size();
+      for (std::uint64_t id = first; id <= size && id < first + kUsageSlice; ++id) {
+        const auto& request = *view.farm().find_request(RequestId{id});
+        if (!had_worker_since(request, *since)) continue;
+        if (++rows > limits::kListPage) {
+          return invalid(fmt::format("more than {} jobs ran since then: ask for a shorter time", limits::kListPage));
+        }
+        write_usage(json, view.farm(), request, view.now());
+      }
+      return size;
+    };
+    const auto size = co_await coordinator_.read(std::move(write_slice));
+    if (!size) co_return refused(size.error());
+    if (!*size) co_return refused((*size).error());
+    last = **size;
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  }
+  json.end_array();
+  co_return response;
+}
+
+}  // namespace boruta::http
