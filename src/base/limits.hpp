@@ -23,6 +23,10 @@ inline constexpr std::size_t kUserNameBytes = 64;
 inline constexpr std::size_t kTokenNameBytes = 64;
 inline constexpr std::size_t kReasonBytes = 1024;
 
+inline constexpr std::size_t kIdempotencyKeyBytes = 255;
+/// How long a creation answers again to its key.
+inline constexpr std::chrono::hours kIdempotencyKept{24};
+
 inline constexpr std::uint16_t kListPage = 65'535;
 inline constexpr std::size_t kSubscriberBacklog = 1'024;
 inline constexpr std::size_t kTunnelConnectionsPerJob = 64;

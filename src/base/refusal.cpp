@@ -61,6 +61,9 @@ Appearance appearance_of(RefusalCode code) {
               "invalid request: Worker is not in FAIL or MAINTENANCE state"};
     case RefusalCode::kAlreadyExists:
       return {409, kGrpcAlreadyExists, "already_exists", "{}"};
+    case RefusalCode::kKeyReused:
+      return {422, kGrpcInvalidArgument, "key_reused",
+              "this Idempotency-Key came before with another body: use a new key for a new request"};
     case RefusalCode::kTooMany:
       return {429, kGrpcResourceExhausted, "too_many", "{}"};
     case RefusalCode::kTooLarge:

@@ -24,6 +24,7 @@ enum class RefusalCode : std::uint8_t {
   kWrongTransition,     ///< the worker's state does not allow it
   kNotInMaintenance,    ///< Deregister of a worker in service
   kAlreadyExists,       ///< a name or an agent that is there already
+  kKeyReused,           ///< an Idempotency-Key that came before with another body
   kTooMany,             ///< a limit on numbers or rates is reached
   kTooLarge,            ///< a body or head beyond the limit
   kUnavailable,         ///< shutting down, or the store cannot be written: try again

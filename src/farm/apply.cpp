@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "base/limits.hpp"
 #include "farm/farm.hpp"
 
 namespace boruta::farm {
@@ -89,6 +90,7 @@ class Applier {
                                                    .last_event = event_.seq});
     farm_.index(request);
     touched_.requests.push_back(event.id);
+    if (event.idempotency_key) remember(event);
   }
 
   void operator()(const RequestUpdated& event) {
@@ -281,6 +283,21 @@ class Applier {
   }
 
  private:
+  /// Keys that are too old to count make room.
+  void remember(const RequestCreated& event) {
+    const auto oldest = [this] { return farm_.creations_.begin(); };
+    while (oldest() != farm_.creations_.end() && oldest()->second.at + limits::kIdempotencyKept <= event_.at) {
+      touched_.creations.push_back(oldest()->first);
+      farm_.remove_oldest_creation();
+    }
+    farm_.add_creation(Creation{.request = event.id,
+                                .owner = event.owner,
+                                .key = *event.idempotency_key,
+                                .body_hash = event.body_hash.value_or(std::string{}),
+                                .at = event_.at});
+    touched_.creations.push_back(event.id);
+  }
+
   template <class Change>
   void change(RequestId id, Change what) {
     auto* request = farm_.requests_.find(id);
@@ -335,6 +352,7 @@ void apply_event(Farm& farm, const Event& event, Touched& touched) {
   sort_unique(touched.tokens);
   sort_unique(touched.requests);
   sort_unique(touched.workers);
+  sort_unique(touched.creations);
 }
 
 }  // namespace boruta::farm

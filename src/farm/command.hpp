@@ -20,6 +20,10 @@ struct CreateRequest {
   std::optional<WallTime> deadline;
   std::optional<Duration> lease;
   std::optional<Duration> claim_within;
+  /// Empty: none was given. Who repeats a key gets the request that it has filed, and no event.
+  std::string idempotency_key;
+  /// Of the body that came with the key.
+  std::string body_hash;
 };
 
 struct UpdateRequest {

@@ -46,6 +46,15 @@ Verdict check_new(const Emitter& out, const CreateRequest& command, Instant vali
   return check_duration("ClaimWithin", command.claim_within, Duration::zero(), Duration::zero());
 }
 
+/// What the actor has filed under the command's key, as long as that counts.
+const Creation* find_repeated(const Emitter& out, const CreateRequest& command) {
+  if (command.idempotency_key.empty()) return nullptr;
+  const auto* earlier = out.farm().find_creation(out.actor().user, command.idempotency_key);
+  return earlier != nullptr && out.now().wall < earlier->at + limits::kIdempotencyKept ? earlier : nullptr;
+}
+
+std::optional<std::string> keyed(const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); }
+
 WallTime in_utc(WallTime time) { return WallTime{.at = time.at, .offset_minutes = 0}; }
 
 /// The instant that the job's lease clock shows: it stands still while the agent is lost.
@@ -63,6 +72,9 @@ Verdict decide_on(Emitter& out, const CreateRequest& command) {
   const bool is_user = out.actor().kind == Actor::Kind::kUser || out.actor().kind == Actor::Kind::kAdmin;
   if (!is_user) return refuse(RefusalCode::kForbidden, "only users file requests");
   const auto now = out.now();
+  if (const auto* earlier = find_repeated(out, command)) {
+    return earlier->body_hash == command.body_hash ? Verdict{} : refuse(RefusalCode::kKeyReused);
+  }
   const auto valid_after = in_utc(command.valid_after.value_or(WallTime{.at = now.wall}));
   const auto deadline = in_utc(command.deadline.value_or(WallTime{.at = add_calendar_month(now.wall)}));
   if (auto verdict = check_new(out, command, valid_after.at, deadline.at); !verdict) return verdict;
@@ -75,7 +87,9 @@ Verdict decide_on(Emitter& out, const CreateRequest& command) {
       .valid_after = valid_after,
       .deadline = deadline,
       .lease = command.lease.value_or(policy.lease),
-      .claim_within = command.claim_within.value_or(policy.access_control ? policy.claim_within : Duration::zero())});
+      .claim_within = command.claim_within.value_or(policy.access_control ? policy.claim_within : Duration::zero()),
+      .idempotency_key = keyed(command.idempotency_key),
+      .body_hash = keyed(command.body_hash)});
   return {};
 }
 

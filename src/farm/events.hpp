@@ -79,6 +79,9 @@ struct RequestCreated {
   WallTime deadline;
   Duration lease{};
   Duration claim_within{};
+  /// Both or neither.
+  std::optional<std::string> idempotency_key;
+  std::optional<std::string> body_hash;
 
   friend bool operator==(const RequestCreated&, const RequestCreated&) = default;
 };

@@ -58,6 +58,7 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     stored.caps = intern(*request.caps);
     index(stored);
   }
+  for (const auto& creation : rows.creations) add_creation(creation);
   for (const auto& worker : rows.workers) index(workers_.emplace(worker.uuid, worker).first->second);
 }
 
@@ -73,6 +74,24 @@ const User* Farm::find_user(std::string_view name) const {
 const Token* Farm::find_token(std::string_view hash) const {
   const auto* id = find_in(tokens_by_hash_, hash);
   return id == nullptr ? nullptr : find_in(tokens_, *id);
+}
+
+const Creation* Farm::find_creation(UserId owner, std::string_view key) const {
+  const auto* id = find_in(creations_by_key_, std::pair(owner, std::string(key)));
+  return id == nullptr ? nullptr : find_in(creations_, *id);
+}
+
+void Farm::add_creation(Creation creation) {
+  creations_by_key_.insert_or_assign(std::pair(creation.owner, creation.key), creation.request);
+  creations_.emplace(creation.request, std::move(creation));
+}
+
+void Farm::remove_oldest_creation() {
+  const auto oldest = creations_.begin();
+  const auto by_key = creations_by_key_.find(std::pair(oldest->second.owner, oldest->second.key));
+  // A key that came again after its time belongs to the later request.
+  if (by_key != creations_by_key_.end() && by_key->second == oldest->first) creations_by_key_.erase(by_key);
+  creations_.erase(oldest);
 }
 
 UserId Farm::next_user_id() const { return UserId{users_.empty() ? 1 : users_.rbegin()->first.value + 1}; }
@@ -107,6 +126,7 @@ Rows Farm::rows() const {
   values(users_, rows.users);
   values(tokens_, rows.tokens);
   values(workers_, rows.workers);
+  values(creations_, rows.creations);
   rows.requests.reserve(requests_.size());
   for (std::uint64_t id = 1; id <= requests_.size(); ++id) rows.requests.push_back(*requests_.find(RequestId{id}));
   return rows;

@@ -68,6 +68,10 @@ class Farm {
   [[nodiscard]] const std::map<TokenId, Token>& tokens() const { return tokens_; }
   /// Also revoked and expired ones.
   [[nodiscard]] const Token* find_token(std::string_view hash) const;
+  /// By the request that was filed, so the oldest first.
+  [[nodiscard]] const std::map<RequestId, Creation>& creations() const { return creations_; }
+  /// What `owner` has filed under `key`, maybe long ago.
+  [[nodiscard]] const Creation* find_creation(UserId owner, std::string_view key) const;
   /// WAITING and IN PROGRESS requests, in no order.
   [[nodiscard]] const std::set<RequestId>& open_requests() const { return open_requests_; }
 
@@ -96,6 +100,9 @@ class Farm {
 
   void index(const Request& request);
   void unindex(const Request& request);
+  void add_creation(Creation creation);
+  /// REQUIRES: there is one.
+  void remove_oldest_creation();
   void index(const Worker& worker);
   void unindex(const Worker& worker);
   void mark_port(const Request& request, bool used);
@@ -109,10 +116,12 @@ class Farm {
   std::map<WorkerUuid, Worker> workers_;
   std::map<UserId, User> users_;
   std::map<TokenId, Token> tokens_;
+  std::map<RequestId, Creation> creations_;
 
   // Derived from the above.
   std::map<std::string, UserId, std::less<>> users_by_name_;
   std::map<std::string, TokenId, std::less<>> tokens_by_hash_;
+  std::map<std::pair<UserId, std::string>, RequestId, std::less<>> creations_by_key_;
   std::set<RequestId> open_requests_;
   std::set<std::pair<Instant, RequestId>> deadlines_;
   std::set<std::pair<Instant, RequestId>> job_ends_;

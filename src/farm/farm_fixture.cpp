@@ -188,6 +188,7 @@ void FarmFixture::check_touched(const Touched& touched, const Rows& after) {
   expect_includes(touched.tokens, changed_rows(before_.tokens, after.tokens, &Token::id), "tokens");
   expect_includes(touched.requests, changed_rows(before_.requests, after.requests, &Request::id), "requests");
   expect_includes(touched.workers, changed_rows(before_.workers, after.workers, &Worker::uuid), "workers");
+  expect_includes(touched.creations, changed_rows(before_.creations, after.creations, &Creation::request), "creations");
 }
 
 /// The matcher left nothing undone, and an index built anew looks like the one that followed the farm.

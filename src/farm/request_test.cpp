@@ -255,5 +255,48 @@ TEST(Request, KeepsItsJobAfterTheEnd) {
   }
 }
 
+CreateRequest under_key(std::string key, std::string body_hash = "hash") {
+  CreateRequest command{.priority = 8};
+  command.idempotency_key = std::move(key);
+  command.body_hash = std::move(body_hash);
+  return command;
+}
+
+TEST(Request, IsFiledOnceUnderAKey) {
+  FarmFixture farm;
+  EXPECT_EQ(farm.act("alice", under_key("k")), "");
+  EXPECT_EQ(farm.act("alice", under_key("k")), "");
+  EXPECT_EQ(farm.last_events(), "") << "the second time nothing happens";
+  EXPECT_EQ(farm.farm().requests().size(), 1U);
+  EXPECT_EQ(farm.farm().find_creation(farm.request(RequestId{1}).owner, "k")->request, RequestId{1});
+  EXPECT_EQ(farm.act("bob", under_key("k")), "") << "another user's key is another key";
+  EXPECT_EQ(farm.act("alice", under_key("")), "");
+  EXPECT_EQ(farm.act("alice", under_key("")), "");
+  EXPECT_EQ(farm.farm().requests().size(), 4U);
+}
+
+TEST(Request, IsRefusedUnderAKeyThatCameWithAnotherBody) {
+  FarmFixture farm;
+  EXPECT_EQ(farm.act("alice", under_key("k")), "");
+  EXPECT_EQ(farm.act("alice", under_key("k", "another")),
+            "this Idempotency-Key came before with another body: use a new key for a new request");
+  EXPECT_EQ(farm.farm().requests().size(), 1U);
+}
+
+TEST(Request, KeyCountsForADayAndIsThenForgotten) {
+  FarmFixture farm;
+  EXPECT_EQ(farm.act("alice", under_key("k")), "");
+  EXPECT_EQ(farm.act("alice", under_key("old")), "");
+  farm.advance(24h - 1ns);
+  EXPECT_EQ(farm.act("alice", under_key("k", "another")),
+            "this Idempotency-Key came before with another body: use a new key for a new request");
+  farm.advance(1ns);
+  EXPECT_EQ(farm.act("alice", under_key("k", "another")), "");
+  EXPECT_EQ(farm.farm().requests().size(), 3U);
+  EXPECT_EQ(farm.farm().creations().size(), 1U) << "what is too old makes room";
+  EXPECT_EQ(farm.act("alice", under_key("k", "another")), "");
+  EXPECT_EQ(farm.farm().requests().size(), 3U);
+}
+
 }  // namespace
 }  // namespace boruta::farm

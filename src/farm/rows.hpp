@@ -13,19 +13,23 @@ struct Rows {
   std::vector<Token> tokens;
   std::vector<Request> requests;
   std::vector<Worker> workers;
+  std::vector<Creation> creations;
   EventSeq last_event;
 
   friend bool operator==(const Rows&, const Rows&) = default;
 };
 
-/// Which rows a batch of events changed. Each list is sorted and holds a key once.
+/// Which rows a batch of events changed, made or removed. Each list is sorted and holds a key once.
 struct Touched {
   std::vector<UserId> users;
   std::vector<TokenId> tokens;
   std::vector<RequestId> requests;
   std::vector<WorkerUuid> workers;
+  std::vector<RequestId> creations;
 
-  [[nodiscard]] bool empty() const { return users.empty() && tokens.empty() && requests.empty() && workers.empty(); }
+  [[nodiscard]] bool empty() const {
+    return users.empty() && tokens.empty() && requests.empty() && workers.empty() && creations.empty();
+  }
 };
 
 }  // namespace boruta::farm

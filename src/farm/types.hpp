@@ -133,6 +133,19 @@ struct Request {
 
 [[nodiscard]] bool operator==(const Request& left, const Request& right);
 
+/// That a request was filed under an Idempotency-Key: its owner may file it again and gets the same one, for
+/// limits::kIdempotencyKept.
+struct Creation {
+  RequestId request;
+  UserId owner{};
+  std::string key;
+  /// Of the body: another one under the same key is refused.
+  std::string body_hash;
+  Instant at{};  ///< wall
+
+  friend bool operator==(const Creation&, const Creation&) = default;
+};
+
 /// What a worker tells of itself when it registers.
 struct Registration {
   Capabilities caps;

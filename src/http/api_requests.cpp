@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 #include "base/json.hpp"
 #include "farm/listing.hpp"
@@ -8,6 +10,7 @@
 #include "http/decode.hpp"
 #include "http/encode.hpp"
 #include "http/url.hpp"
+#include "server/access.hpp"
 
 namespace boruta::http {
 namespace {
@@ -23,6 +26,17 @@ Decoded<std::optional<Duration>> decode_wait(std::string_view query) {
                 .detail = fmt::format("wait is \"{}\": a duration like 30s, 10m or 1h30m is expected", *text)});
   }
   return *wait;
+}
+
+/// The Idempotency-Key; empty if there is none.
+Decoded<std::string> decode_idempotency_key(const HttpRequest& request) {
+  const auto key = find_header(request, "Idempotency-Key");
+  const bool printable = std::ranges::all_of(key, [](char c) { return c >= ' ' && c <= '~'; });
+  if (key.size() <= limits::kIdempotencyKeyBytes && printable) return std::string(key);
+  return std::unexpected(Refusal{.code = RefusalCode::kInvalid,
+                                 .detail = fmt::format("Idempotency-Key has {} bytes: at most {} printable ASCII "
+                                                       "characters are allowed",
+                                                       key.size(), limits::kIdempotencyKeyBytes)});
 }
 
 /// Where the client reaches this server: an IPv4 address mapped into IPv6 is meant as IPv4.
@@ -45,13 +59,32 @@ const Event& only_event(const farm::Events& events) {
 Task<HttpResponse> Api::create_request(const Call* call) {
   auto command = decode_create(call->request->body);
   if (!command) co_return refused(command.error());
+  const auto key = decode_idempotency_key(*call->request);
+  if (!key) co_return refused(key.error());
+  if (!key->empty()) {
+    command->idempotency_key = *key;
+    command->body_hash = server::sha256_hex(call->request->body);
+  }
   const auto events = co_await submit(call->actor, std::move(*command));
   if (!events) co_return refused(events.error());
+  auto id = events->empty() ? std::nullopt : std::optional(only_event<farm::RequestCreated>(*events).id);
+  if (!id) {
+    // Filed before under this key.
+    auto find = [owner = call->actor.user, &key](server::View& view) {
+      view.depends_on(EventSeq{});
+      const auto* creation = view.farm().find_creation(owner, *key);
+      return creation == nullptr ? std::nullopt : std::optional(creation->request);
+    };
+    const auto found = co_await coordinator_.read(std::move(find));
+    if (!found) co_return refused(found.error());
+    id = *found;
+    BORUTA_ASSERT(id);
+  }
   auto response = json_response(201);
   JsonWriter json(response.body);
   json.begin_object();
   json.key("ReqID");
-  json.number(only_event<farm::RequestCreated>(*events).id.value);
+  json.number(id->value);
   json.end_object();
   co_return response;
 }

@@ -148,6 +148,27 @@ TEST_F(OpenApi, TellsTheHistoryOfARequest) {
   EXPECT_EQ(harness_.status("GET", "/api/v1/workers/" + std::string(kUuid) + "/events"), 404U);
 }
 
+TEST_F(OpenApi, FilesOneRequestUnderOneKey) {
+  const auto file = [this](std::string_view body, const std::string& key) {
+    return harness_.call("POST", "/api/v1/reqs/", body, {{"Idempotency-Key", key}});
+  };
+  const auto first = file(R"({"Priority":8})", "a key");
+  EXPECT_EQ(first.status, 201U);
+  EXPECT_EQ(first.body, R"({"ReqID":1})");
+  harness_.call("POST", "/api/v1/reqs/1/close");
+  const auto again = file(R"({"Priority":8})", "a key");
+  EXPECT_EQ(again.status, 201U);
+  EXPECT_EQ(again.body, R"({"ReqID":1})");
+  EXPECT_EQ(file(R"({"Priority":9})", "a key").status, 422U);
+  EXPECT_EQ(file(R"({"Priority":8})", "another").body, R"({"ReqID":2})");
+  EXPECT_EQ(file(R"({"Priority":8})", std::string(255, 'k')).status, 201U);
+  const auto too_long = file(R"({"Priority":8})", std::string(256, 'k'));
+  EXPECT_EQ(too_long.status, 400U);
+  EXPECT_EQ(message_in(too_long),
+            "invalid request: Idempotency-Key has 256 bytes: at most 255 printable ASCII "
+            "characters are allowed");
+}
+
 TEST_F(OpenApi, FiltersRequestsByOwner) {
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
   const auto total = [this](std::string_view body) {

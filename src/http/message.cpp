@@ -54,6 +54,7 @@ std::string_view reason_phrase(unsigned status) {
       {408, "Request Timeout"},
       {409, "Conflict"},
       {413, "Content Too Large"},
+      {422, "Unprocessable Content"},
       {429, "Too Many Requests"},
       {431, "Request Header Fields Too Large"},
       {500, "Internal Server Error"},

@@ -52,6 +52,7 @@ void Engine::apply(const farm::Events& events, Now now, Step& step) {
   merge_sorted(step.touched.tokens, touched.tokens);
   merge_sorted(step.touched.requests, touched.requests);
   merge_sorted(step.touched.workers, touched.workers);
+  merge_sorted(step.touched.creations, touched.creations);
 }
 
 void Engine::run_due(Now now, Step& step) {

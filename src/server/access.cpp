@@ -44,10 +44,11 @@ Secret make_token() {
   return Secret(std::string(kTokenPrefix) + hex(bytes));
 }
 
-std::string hash_of(const Secret& token) {
+std::string hash_of(const Secret& token) { return sha256_hex(token.reveal()); }
+
+std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  const auto text = token.reveal();
   BORUTA_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1);
   return hex(std::span(digest).first(length));
 }

@@ -14,7 +14,9 @@ namespace boruta::server {
 
 /// A new token, for its owner's eyes: "boruta_" and 64 hexadecimal digits.
 [[nodiscard]] Secret make_token();
-/// SHA-256 in hexadecimal digits, as farm::Token::hash holds it.
+/// SHA-256 in hexadecimal digits.
+[[nodiscard]] std::string sha256_hex(std::string_view text);
+/// As farm::Token::hash holds it.
 [[nodiscard]] std::string hash_of(const Secret& token);
 
 /// The user behind a bearer token, at `now`. Without access control everybody is the anonymous admin.

@@ -114,6 +114,13 @@ void Coordinator::carry(match::Step step, Secret secret) {
       batch.deleted_workers.push_back(uuid);
     }
   }
+  for (const auto id : step.touched.creations) {
+    if (const auto kept = farm.creations().find(id); kept != farm.creations().end()) {
+      batch.creations.push_back(kept->second);
+    } else {
+      batch.deleted_creations.push_back(id);
+    }
+  }
   update_keys(step, std::move(secret), batch);
   unpublished_.push_back(Unpublished{
       .last = step.events.back().seq, .events = std::move(step.events), .touched = std::move(step.touched)});

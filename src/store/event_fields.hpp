@@ -93,6 +93,8 @@ struct Fields<farm::RequestCreated> {
     field("deadline_offset_minutes", event.deadline.offset_minutes);
     field("lease_ns", event.lease);
     field("claim_within_ns", event.claim_within);
+    field("idempotency_key", event.idempotency_key);
+    field("body_hash", event.body_hash);
   }
 };
 

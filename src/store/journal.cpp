@@ -16,6 +16,8 @@ void move_to_end(std::vector<Value>& values, std::vector<Value>&& later) {
 
 WorkerUuid key_of(WorkerUuid uuid) { return uuid; }
 WorkerUuid key_of(const farm::Worker& worker) { return worker.uuid; }
+RequestId key_of(RequestId id) { return id; }
+RequestId key_of(const farm::Creation& creation) { return creation.request; }
 WorkerUuid key_of(const StoredKey& key) { return key.worker; }
 
 /// Takes out of `rows` what `later` replaces or deletes.
@@ -33,6 +35,8 @@ void merge(EventBatch& batch, EventBatch&& later) {
   BORUTA_ASSERT(batch.empty() || later.first_seq.value == batch.last_seq().value + 1);
   drop_superseded(batch.workers, later.deleted_workers);
   drop_superseded(batch.deleted_workers, later.workers);
+  drop_superseded(batch.creations, later.deleted_creations);
+  drop_superseded(batch.deleted_creations, later.creations);
   drop_superseded(batch.put_keys, later.deleted_keys);
   drop_superseded(batch.deleted_keys, later.put_keys);
   move_to_end(batch.events, std::move(later.events));
@@ -41,6 +45,8 @@ void merge(EventBatch& batch, EventBatch&& later) {
   move_to_end(batch.requests, std::move(later.requests));
   move_to_end(batch.workers, std::move(later.workers));
   move_to_end(batch.deleted_workers, std::move(later.deleted_workers));
+  move_to_end(batch.creations, std::move(later.creations));
+  move_to_end(batch.deleted_creations, std::move(later.deleted_creations));
   move_to_end(batch.put_keys, std::move(later.put_keys));
   move_to_end(batch.deleted_keys, std::move(later.deleted_keys));
 }

@@ -41,6 +41,8 @@ struct EventBatch {
   std::vector<farm::Request> requests;
   std::vector<farm::Worker> workers;
   std::vector<WorkerUuid> deleted_workers;
+  std::vector<farm::Creation> creations;
+  std::vector<RequestId> deleted_creations;
   std::vector<StoredKey> put_keys;
   std::vector<WorkerUuid> deleted_keys;
 

@@ -246,6 +246,24 @@ TEST_P(JournalContract, ForgetsDeletedWorkersAndKeys) {
   EXPECT_EQ(revealed(loaded->keys), (std::vector{std::pair(worker_number(1), std::string("one"))}));
 }
 
+TEST_P(JournalContract, KeepsCreationsUntilTheyAreDeleted) {
+  auto& journal = place_->journal();
+  auto batch = batch_about(journal, worker_number(1));
+  const farm::Creation first{
+      .request = RequestId{1}, .owner = UserId{2}, .key = "a key", .body_hash = "a hash", .at = Instant(5s)};
+  const farm::Creation second{
+      .request = RequestId{2}, .owner = UserId{3}, .key = "a key", .body_hash = "another", .at = Instant(6s)};
+  batch.creations = {first, second};
+  ASSERT_TRUE(journal.append(batch));
+  auto deletion = batch_about(journal, worker_number(1));
+  deletion.deleted_creations = {RequestId{1}, RequestId{7}};
+  ASSERT_TRUE(journal.append(deletion));
+  place_->restart();
+  const auto loaded = place_->journal().load();
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->rows.creations, std::vector{second});
+}
+
 TEST_P(JournalContract, ReadsEventsInOrderByRequestByWorkerAndFromAPosition) {
   const auto one = worker_number(1);
   const auto two = worker_number(2);
@@ -306,6 +324,12 @@ EventBatch arbitrary_changes(EventSeq first) {
     const auto key_change = *rc::gen::inRange(0, 3);
     if (key_change == 1) batch.put_keys.push_back({.worker = worker, .pem = Secret(text)});
     if (key_change == 2) batch.deleted_keys.push_back(worker);
+    const RequestId filed{static_cast<std::uint64_t>(number)};
+    const auto creation_change = *rc::gen::inRange(0, 3);
+    if (creation_change == 1) {
+      batch.creations.push_back({.request = filed, .owner = UserId{2}, .key = text, .body_hash = "hash", .at = {}});
+    }
+    if (creation_change == 2) batch.deleted_creations.push_back(filed);
   }
   return batch;
 }

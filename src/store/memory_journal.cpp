@@ -12,6 +12,7 @@ auto key_of(const farm::User& user) { return user.id; }
 auto key_of(const farm::Token& token) { return token.id; }
 auto key_of(const farm::Request& request) { return request.id; }
 auto key_of(const farm::Worker& worker) { return worker.uuid; }
+auto key_of(const farm::Creation& creation) { return creation.request; }
 auto key_of(const StoredKey& key) { return key.worker; }
 
 template <class Key, class Row>
@@ -41,6 +42,7 @@ MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
   put(tokens_, start.rows.tokens);
   put(requests_, start.rows.requests);
   put(workers_, start.rows.workers);
+  put(creations_, start.rows.creations);
   put(keys_, start.keys);
 }
 
@@ -49,6 +51,7 @@ std::expected<Loaded, StoreError> MemoryJournal::load() {
                          .tokens = rows_of(tokens_),
                          .requests = rows_of(requests_),
                          .workers = rows_of(workers_),
+                         .creations = rows_of(creations_),
                          .last_event = last_seq_},
                 .keys = rows_of(keys_),
                 .last_event_at = last_event_at_};
@@ -63,11 +66,13 @@ std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
     events_.push_back(event);
   }
   for (const auto& worker : batch.deleted_workers) workers_.erase(worker);
+  for (const auto& request : batch.deleted_creations) creations_.erase(request);
   for (const auto& worker : batch.deleted_keys) keys_.erase(worker);
   put(users_, batch.users);
   put(tokens_, batch.tokens);
   put(requests_, batch.requests);
   put(workers_, batch.workers);
+  put(creations_, batch.creations);
   put(keys_, batch.put_keys);
   return {};
 }

@@ -24,6 +24,7 @@ class MemoryJournal final : public Journal {
   farm::Events events_;
   std::map<UserId, farm::User> users_;
   std::map<TokenId, farm::Token> tokens_;
+  std::map<RequestId, farm::Creation> creations_;
   std::map<RequestId, farm::Request> requests_;
   std::map<WorkerUuid, farm::Worker> workers_;
   std::map<WorkerUuid, StoredKey> keys_;

@@ -38,8 +38,10 @@ struct Statements {
   Table<farm::Request> requests;
   Table<StoredJob> jobs;
   Table<farm::Worker> workers;
+  Table<farm::Creation> creations;
   Table<StoredKey> keys;
   Statement delete_worker;
+  Statement delete_creation;
   Statement delete_key;
   Statement read_all;
   Statement read_request;
@@ -61,8 +63,10 @@ std::expected<Statements, StoreError> prepare_all(Database& database) {
       {&all.requests.put, put_sql<farm::Request>()},
       {&all.jobs.put, put_sql<StoredJob>()},
       {&all.workers.put, put_sql<farm::Worker>()},
+      {&all.creations.put, put_sql<farm::Creation>()},
       {&all.keys.put, put_sql<StoredKey>()},
       {&all.delete_worker, "DELETE FROM workers WHERE uuid = ?"},
+      {&all.delete_creation, "DELETE FROM creations WHERE request_id = ?"},
       {&all.delete_key, "DELETE FROM keys WHERE worker = ?"},
       {&all.read_all, fmt::format(fmt::runtime(read), "")},
       {&all.read_request, fmt::format(fmt::runtime(read), "AND request_id = ?3")},
@@ -174,11 +178,16 @@ bool SqliteJournal::write(const EventBatch& batch) {
   for (const auto& worker : batch.deleted_keys) {
     if (!erase(statements_.delete_key, worker)) return false;
   }
+  for (const auto request : batch.deleted_creations) {
+    statements_.delete_creation.bind(1, static_cast<std::int64_t>(request.value));
+    if (!statements_.delete_creation.run()) return false;
+  }
   for (const auto& request : batch.requests) {
     if (!write_request(request)) return false;
   }
   return write_rows(statements_.users, batch.users) && write_rows(statements_.tokens, batch.tokens) &&
-         write_rows(statements_.workers, batch.workers) && write_rows(statements_.keys, batch.put_keys);
+         write_rows(statements_.workers, batch.workers) && write_rows(statements_.creations, batch.creations) &&
+         write_rows(statements_.keys, batch.put_keys);
 }
 
 bool SqliteJournal::write_event(const farm::Event& event) {
@@ -263,6 +272,9 @@ std::expected<Loaded, StoreError> SqliteJournal::load() {
   if (auto done = load_table(statements_.users, into(loaded.rows.users)); !done) return std::unexpected(done.error());
   if (auto done = load_table(statements_.tokens, into(loaded.rows.tokens)); !done) return std::unexpected(done.error());
   if (auto done = load_table(statements_.workers, into(loaded.rows.workers)); !done) {
+    return std::unexpected(done.error());
+  }
+  if (auto done = load_table(statements_.creations, into(loaded.rows.creations)); !done) {
     return std::unexpected(done.error());
   }
   if (auto done = load_table(statements_.keys, into(loaded.keys)); !done) return std::unexpected(done.error());

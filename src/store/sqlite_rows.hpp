@@ -62,6 +62,20 @@ struct Columns<farm::Token> {
   }
 };
 
+template <>
+struct Columns<farm::Creation> {
+  static constexpr std::string_view kTable = "creations";
+  static constexpr std::string_view kKey = "request_id";
+
+  static void each(auto& column, auto& creation) {
+    column("request_id", creation.request);
+    column("owner_id", creation.owner);
+    column("key", creation.key);
+    column("body_hash", creation.body_hash);
+    column("at_ns", creation.at);
+  }
+};
+
 /// Without the job.
 template <>
 struct Columns<farm::Request> {

@@ -13,7 +13,8 @@ namespace {
 ///
 /// Rows are narrow, because a commit writes whole pages: what requests have in common is in capability_sets, a job
 /// has a table of its own, and no table but events has an index beside its key. Times are nanoseconds since 1970.
-constexpr std::array<std::string_view, 1> kSteps{R"sql(
+constexpr std::array<std::string_view, 2> kSteps{
+    R"sql(
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,
   request_id INTEGER, worker BLOB, body TEXT NOT NULL) STRICT;
@@ -53,6 +54,11 @@ CREATE TABLE workers(
   idle_since INTEGER NOT NULL, last_event INTEGER NOT NULL) STRICT;
 
 CREATE TABLE keys(worker BLOB PRIMARY KEY, pem BLOB NOT NULL) STRICT;
+)sql",
+    R"sql(
+CREATE TABLE creations(
+  request_id INTEGER PRIMARY KEY, owner_id INTEGER NOT NULL, key TEXT NOT NULL, body_hash TEXT NOT NULL,
+  at_ns INTEGER NOT NULL) STRICT;
 )sql"};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

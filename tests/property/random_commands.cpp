@@ -70,6 +70,10 @@ farm::CommandBody create(const RandomStep& step, Now now) {
   if (step.second % 5 == 4) create.valid_after = WallTime{.at = now.wall + 40s};
   if (step.second % 7 == 6) create.deadline = WallTime{.at = now.wall + 90s};
   if (step.first % 11 == 10) create.lease = 30s;
+  if (step.first % 4 == 3) {
+    create.idempotency_key = fmt::format("key {}", step.second % 8);
+    create.body_hash = "the same";
+  }
   return create;
 }
 
