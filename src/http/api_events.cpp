@@ -231,7 +231,8 @@ Task<HttpResponse> Api::get_usage(const Call* call) {
     if (!size) co_return refused(size.error());
     if (!*size) co_return refused((*size).error());
     last = **size;
-    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
   }
   json.end_array();
   co_return response;

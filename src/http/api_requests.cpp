@@ -1,6 +1,9 @@
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/assert.hpp"
 #include "base/json.hpp"
@@ -14,6 +17,9 @@
 
 namespace boruta::http {
 namespace {
+
+/// How much of a list is written before others get their turn.
+constexpr std::size_t kListSlice = 512;
 
 /// `?wait=`: nothing if it is not given.
 Decoded<std::optional<Duration>> decode_wait(std::string_view query) {
@@ -113,18 +119,43 @@ Task<HttpResponse> Api::get_request(const Call* call) {
 Task<HttpResponse> Api::list_requests(const Call* call) {
   auto query = decode_request_query(call->request->body);
   if (!query) co_return refused(query.error());
-  auto list = [query = std::move(*query)](server::View& view) -> std::expected<HttpResponse, Refusal> {
-    const auto page = farm::list_requests(view.farm(), query);
+  auto response = json_response();
+  JsonWriter json(response.body);
+  // A long page is as it was at one instant, but written slice by slice, and others get their turn in between.
+  auto begin = [&](server::View& view) -> std::expected<std::vector<farm::Request>, Refusal> {
+    const auto page = farm::list_requests(view.farm(), *query);
     if (!page) return std::unexpected(page.error());
-    auto response = json_response();
     add_list_headers(response, page->total, page->remaining, page->items.size());
-    JsonWriter json(response.body);
     json.begin_array();
-    for (const auto* request : page->items) write_request(json, view.farm(), *request, view.now());
-    json.end_array();
-    return response;
+    std::vector<farm::Request> rest;
+    std::size_t written = 0;
+    for (const auto* request : page->items) {
+      if (written++ < kListSlice) {
+        write_request(json, view.farm(), *request, view.now());
+      } else {
+        rest.push_back(*request);
+      }
+    }
+    return rest;
   };
-  co_return response_of(co_await coordinator_.read(std::move(list)));
+  const auto rest = co_await coordinator_.read(std::move(begin));
+  if (!rest) co_return refused(rest.error());
+  if (!*rest) co_return refused((*rest).error());
+  for (std::size_t first = 0; first < (*rest)->size(); first += kListSlice) {
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+    auto go_on = [&, slice = std::span(**rest).subspan(first)](server::View& view) {
+      view.depends_on(EventSeq{});
+      for (const auto& request : slice.first(std::min(slice.size(), kListSlice))) {
+        write_request(json, view.farm(), request, view.now());
+      }
+      return true;
+    };
+    const auto written = co_await coordinator_.read(std::move(go_on));
+    if (!written) co_return refused(written.error());
+  }
+  json.end_array();
+  co_return response;
 }
 
 Task<HttpResponse> Api::update_request(const Call* call) {

@@ -169,6 +169,16 @@ TEST_F(OpenApi, FilesOneRequestUnderOneKey) {
             "characters are allowed");
 }
 
+TEST_F(OpenApi, ListsMoreThanItWritesAtOnce) {
+  constexpr std::size_t kMany = 1'300;
+  for (std::size_t filed = 0; filed < kMany; ++filed) harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  const auto response = harness_.call("POST", "/api/v1/reqs/list");
+  const auto list = json::parse(response.body).as_array();
+  ASSERT_EQ(list.size(), kMany);
+  for (std::size_t place = 0; place < kMany; ++place) ASSERT_EQ(list[place].at("ID").as_int64(), place + 1);
+  EXPECT_EQ(values_of(response, "Boruta-List-Batch-Size"), std::vector<std::string>{"1300"});
+}
+
 TEST_F(OpenApi, FiltersRequestsByOwner) {
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
   const auto total = [this](std::string_view body) {
