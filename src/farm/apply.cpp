@@ -223,7 +223,9 @@ class Applier {
     change(event.uuid, [&](Worker& worker) {
       // An agent that did as it was told changes nothing of who told it.
       const bool settled = worker.state == WorkerState::kBusy && event.to == WorkerState::kMaintenance;
-      if (!settled) worker.changed_by = event_.actor.name;
+      // Nor does who ends the job have a hand in what was to follow it.
+      const bool drained = worker.draining && event.to == WorkerState::kBusy;
+      if (!settled) worker.changed_by = drained ? worker.drain_by : event_.actor.name;
       worker.state = event.to;
       worker.reason = event.reason;
       worker.generation = event.generation;
@@ -233,6 +235,7 @@ class Applier {
       worker.job.reset();
       worker.draining = false;
       worker.drain_reason.clear();
+      worker.drain_by.clear();
       if (event.to == WorkerState::kFailed) worker.needs_full_check = true;
       if (event.to == WorkerState::kIdle) {
         worker.needs_full_check = false;
@@ -267,6 +270,7 @@ class Applier {
     change(event.uuid, [&](Worker& worker) {
       worker.draining = event.draining;
       worker.drain_reason = event.reason;
+      worker.drain_by = event.draining ? event_.actor.name : std::string{};
     });
   }
 

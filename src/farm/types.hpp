@@ -178,6 +178,8 @@ struct Worker {
   /// The job that runs ends before the worker goes into maintenance.
   bool draining = false;
   std::string drain_reason;
+  /// Who wants it drained.
+  std::string drain_by;
   /// A changed registration that waits for the running job to end.
   std::optional<Registration> pending;
   /// PREPARE and BUSY: lease instant by which the agent must have answered. RUNNING: by which it must have granted.

@@ -155,6 +155,14 @@ TEST(WorkerAdmin, TellsByWhomAndWhyAndThatTheAgentDoesNotKnow) {
   EXPECT_EQ(reason_of(farm.worker("w")), "agent not told");
 }
 
+TEST(WorkerAdmin, DrainNamesWhoWantedItAndNotWhoEndedTheJob) {
+  FarmFixture farm;
+  farm.bring("RUNNING draining");
+  farm.close("alice", RequestId{1});
+  EXPECT_EQ(farm.worker("w").state, WorkerState::kBusy);
+  EXPECT_EQ(farm.worker("w").changed_by, "root");
+}
+
 TEST(WorkerAdmin, DrainSurvivesARestartAndItsReasonBeatsAChangeOfCaps) {
   FarmFixture farm;
   farm.bring("RUNNING draining");

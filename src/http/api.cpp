@@ -147,13 +147,13 @@ Task<HttpResponse> Api::get_healthz(const Call*) {
 }
 
 Task<HttpResponse> Api::get_readyz(const Call*) {
-  // Whether the coordinator answers at all.
-  auto look = [](server::View& view) {
+  auto look = [this](server::View& view) {
     view.depends_on(EventSeq{});
-    return true;
+    return !coordinator_.stopping();
   };
-  const auto alive = co_await coordinator_.read(std::move(look));
-  if (!alive) co_return refused(alive.error());
+  const auto works = co_await coordinator_.read(std::move(look));
+  if (!works) co_return refused(works.error());
+  if (!*works) co_return refused({.code = RefusalCode::kUnavailable, .detail = "the server is shutting down"});
   if (committer_.stalled()) {
     co_return refused({.code = RefusalCode::kUnavailable, .detail = "the store cannot be written at present"});
   }

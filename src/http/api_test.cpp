@@ -196,6 +196,13 @@ TEST_F(OpenApi, IsReadyUnlessTheStoreStalls) {
   EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/", R"({"Priority":8})"), 503U);
 }
 
+TEST_F(OpenApi, IsNotReadyWhenItStops) {
+  harness_.coordinator().request_stop();
+  EXPECT_EQ(harness_.status("GET", "/healthz"), 200U);
+  EXPECT_EQ(harness_.status("GET", "/readyz"), 503U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/", R"({"Priority":8})"), 503U);
+}
+
 TEST_F(OpenApi, LetsEverybodyActAsAnonymous) {
   EXPECT_EQ(harness_.call("GET", "/api/v1/whoami").body, R"({"Name":"anonymous","Role":"admin","Groups":[]})");
 }

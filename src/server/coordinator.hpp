@@ -69,6 +69,9 @@ struct Access {
 /// Order: decide, apply, commit, then reply, publish and act. Nobody hears of an event that is not durable.
 /// Stop: `request_stop` refuses new work and ends waits; `run` returns after the batch in hand.
 class Coordinator {
+  /// The coroutine goes on here on the strand, until its next wait: that resumes it on its own executor.
+  auto enter() { return asio::dispatch(asio::bind_executor(strand_, asio::use_awaitable)); }
+
  public:
   /// What it is wired to; all of it outlives the coordinator.
   struct Wiring {
@@ -115,6 +118,7 @@ class Coordinator {
   Task<std::expected<farm::Events, Refusal>> read_events(store::EventQuery query);
 
   // On the strand only:
+  [[nodiscard]] bool stopping() const { return stopping_; }
   [[nodiscard]] const match::Engine& engine() const { return engine_; }
   [[nodiscard]] EventSeq durable() const { return EventSeq{durable_.reached()}; }
   [[nodiscard]] const asio::any_io_executor& strand() const { return strand_; }
@@ -129,8 +133,6 @@ class Coordinator {
     farm::Touched touched;
   };
 
-  /// The coroutine goes on here on the strand, until its next wait: that resumes it on its own executor.
-  auto enter() { return asio::dispatch(asio::bind_executor(strand_, asio::use_awaitable)); }
   Task<std::expected<Access, Refusal>> acquire_on_strand(farm::Actor actor, RequestId id, std::optional<Duration> wait);
   void carry(match::Step step, Secret secret);
   void on_durable(EventSeq durable);

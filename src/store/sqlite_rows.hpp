@@ -140,6 +140,7 @@ struct Columns<farm::Worker> {
     column("needs_full_check", worker.needs_full_check);
     column("draining", worker.draining);
     column("drain_reason", worker.drain_reason);
+    column("drain_by", worker.drain_by);
     column("pending", worker.pending);
     column("respond_by_ns", worker.respond_by);
     column("lost_at_ns", worker.lost_at);

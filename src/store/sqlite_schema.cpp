@@ -59,6 +59,8 @@ CREATE TABLE keys(worker BLOB PRIMARY KEY, pem BLOB NOT NULL) STRICT;
 CREATE TABLE creations(
   request_id INTEGER PRIMARY KEY, owner_id INTEGER NOT NULL, key TEXT NOT NULL, body_hash TEXT NOT NULL,
   at_ns INTEGER NOT NULL) STRICT;
+
+ALTER TABLE workers ADD COLUMN drain_by TEXT NOT NULL DEFAULT '';
 )sql"};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());
