@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace boruta::runtime {
@@ -29,11 +30,16 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 std::string quoted(std::string_view text) { return boost::json::serialize(boost::json::string(text)); }
 
+/// Control characters too: what users and agents write must not steer the terminal of who reads the log.
 bool needs_quotes(std::string_view text) {
-  return text.empty() || text.find_first_of(" \"=\n\t\r") != std::string_view::npos;
+  constexpr char kDelete = 0x7f;
+  return text.empty() || std::ranges::any_of(text, [](char character) {
+           const bool control = static_cast<unsigned char>(character) <= ' ' || character == kDelete;
+           return control || character == '"' || character == '=';
+         });
 }
 
-std::string text_line(std::string_view message, std::initializer_list<LogField> fields) {
+std::string text_line(std::string_view message, std::span<const LogField> fields) {
   std::string line(message);
   for (const auto& [key, value] : fields)
     line += fmt::format(" {}={}", key, needs_quotes(value) ? quoted(value) : value);
@@ -41,7 +47,7 @@ std::string text_line(std::string_view message, std::initializer_list<LogField> 
 }
 
 /// The tail of a JSON object whose head, time and level, spdlog's pattern writes.
-std::string json_line(std::string_view message, std::initializer_list<LogField> fields) {
+std::string json_line(std::string_view message, std::span<const LogField> fields) {
   std::string line = fmt::format("\"message\":{}", quoted(message));
   for (const auto& [key, value] : fields) line += fmt::format(",\"{}\":{}", key, quoted(value));
   return line;
@@ -58,10 +64,11 @@ void start_log(LogLevel least, LogFormat format) {
                                                  : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
 }
 
-void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
-  const auto spdlog_level = to_spdlog(level);
-  if (!spdlog::should_log(spdlog_level)) return;
-  spdlog::log(spdlog_level, "{}",
+bool log_enabled(LogLevel level) { return spdlog::should_log(to_spdlog(level)); }
+
+void log(LogLevel level, std::string_view message, std::span<const LogField> fields) {
+  if (!log_enabled(level)) return;
+  spdlog::log(to_spdlog(level), "{}",
               g_format.load() == LogFormat::kJson ? json_line(message, fields) : text_line(message, fields));
 }
 

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,8 +18,14 @@ using LogField = std::pair<std::string_view, std::string>;
 /// Sets up logging to standard error for the process. Before the first line, from one thread.
 void start_log(LogLevel least, LogFormat format);
 
+/// Whether lines of `level` are written: for who would make many fields in vain. Thread-safe.
+[[nodiscard]] bool log_enabled(LogLevel level);
+
 /// Writes one line for one event. Thread-safe.
-void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+void log(LogLevel level, std::string_view message, std::span<const LogField> fields);
+inline void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {}) {
+  log(level, message, std::span(fields.begin(), fields.size()));
+}
 
 inline void log_info(std::string_view message, std::initializer_list<LogField> fields = {}) {
   log(LogLevel::kInfo, message, fields);
