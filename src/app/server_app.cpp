@@ -20,6 +20,7 @@
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
+#include "server/metrics.hpp"
 #include "server/reconciler.hpp"
 #include "store/sqlite_journal.hpp"
 #include "superviser/service.hpp"
@@ -77,6 +78,7 @@ class Server {
   Server(const ServerConfig& config, Core& core)
       : config_(config),
         core_(core),
+        metrics_(&core.coordinator(), &core.committer()),
         agents_(&core.coordinator()),
         relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(),
                {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address}),
@@ -85,6 +87,7 @@ class Server {
         api_({.coordinator = &core.coordinator(),
               .committer = &core.committer(),
               .feed = &feed_,
+              .metrics = &metrics_,
               .version = BORUTA_VERSION,
               .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
         http_({.executor = core.context().get_executor(),
@@ -94,7 +97,9 @@ class Server {
         superviser_(core.context().get_executor(), &core.clock(), &agents_,
                     {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort))}),
         http_tasks_(core.context().get_executor()),
-        signals_(core.context(), SIGTERM, SIGINT) {}
+        signals_(core.context(), SIGTERM, SIGINT) {
+    agents_.set_on_refused([this](RefusalCode code) { metrics_.count_refusal(server::Metrics::Client::kAgent, code); });
+  }
 
   /// Until a signal. The error is why it could not start.
   Task<std::expected<void, std::string>> run() {
@@ -162,6 +167,7 @@ class Server {
 
   const ServerConfig& config_;
   Core& core_;
+  server::Metrics metrics_;
   server::Agents agents_;
   tunnel::Relay relay_;
   server::Reconciler reconciler_;

@@ -12,6 +12,7 @@ HttpResponse json_response(unsigned status) {
 
 HttpResponse refused(const Refusal& refusal) {
   auto response = error_response(http_status_of(refusal.code), message_of(refusal));
+  response.refusal = refusal.code;
   if (refusal.code == RefusalCode::kUnauthenticated) response.headers.push_back({"WWW-Authenticate", "Bearer"});
   return response;
 }

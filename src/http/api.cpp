@@ -57,6 +57,7 @@ std::span<const Route> Api::routes() {
       {kDelete, "/api/v1/tokens/:id", kUser, &Api::revoke_token},
       {kGet, "/healthz", kAnyone, &Api::get_healthz},
       {kGet, "/readyz", kAnyone, &Api::get_readyz},
+      {kGet, "/metrics", kAnyone, &Api::get_metrics},
   };
   return kRoutes;
 }
@@ -65,15 +66,31 @@ Api::Api(Options options)
     : coordinator_(*options.coordinator),
       committer_(*options.committer),
       feed_(*options.feed),
+      clock_(coordinator_.clock()),
+      metrics_(*options.metrics),
       version_(std::move(options.version)),
       advertise_(std::move(options.advertise)),
-      router_(routes()) {}
+      router_(routes()),
+      route_metrics_(&metrics_.registry(), routes()) {}
 
 Task<HttpResponse> Api::handle(const HttpRequest* request) {
-  if (is_preflight(*request)) co_return answer_preflight(*request, router_.methods_at(request->path));
-  auto response = co_await route(request);
-  add_cors_headers(*request, response);
+  const auto arrived = clock_.now().lease;
+  const auto match = router_.find(request->method, request->path);
+  HttpResponse response;
+  if (is_preflight(*request)) {
+    response = answer_preflight(*request, router_.methods_at(request->path));
+  } else {
+    response = co_await route(request, match);
+    add_cors_headers(*request, response);
+  }
+  if (response.refusal) metrics_.count_refusal(server::Metrics::Client::kUser, *response.refusal);
+  route_metrics_.count(match ? match->route : nullptr, response.status, clock_.now().lease - arrived);
   co_return response;
+}
+
+void Api::on_answered_by_session(const HttpRequest* request, unsigned status) {
+  const auto match = request == nullptr ? std::nullopt : router_.find(request->method, request->path);
+  route_metrics_.count(match ? match->route : nullptr, status);
 }
 
 bool Api::may_wait(const HttpRequest& request) const {
@@ -82,8 +99,7 @@ bool Api::may_wait(const HttpRequest& request) const {
   return match && match->route->waits;
 }
 
-Task<HttpResponse> Api::route(const HttpRequest* request) {
-  const auto match = router_.find(request->method, request->path);
+Task<HttpResponse> Api::route(const HttpRequest* request, std::optional<RouteMatch> match) {
   if (!match) co_return router_.answer_unrouted(*request);
   Call call{.request = request, .actor = {}, .id = {}};
   auto id = percent_decode(match->id);
@@ -159,6 +175,14 @@ Task<HttpResponse> Api::get_readyz(const Call*) {
   }
   HttpResponse response{.status = 200, .headers = {}, .body = "ready\n"};
   response.headers.push_back({"Content-Type", "text/plain; charset=utf-8"});
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_metrics(const Call*) {
+  auto text = co_await metrics_.scrape();
+  if (!text) co_return refused(text.error());
+  HttpResponse response{.status = 200, .headers = {}, .body = std::move(*text)};
+  response.headers.push_back({"Content-Type", "text/plain; version=0.0.4; charset=utf-8"});
   co_return response;
 }
 

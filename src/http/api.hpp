@@ -9,9 +9,11 @@
 #include "base/secret.hpp"
 #include "farm/command.hpp"
 #include "http/message.hpp"
+#include "http/route_metrics.hpp"
 #include "http/router.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
+#include "server/metrics.hpp"
 
 namespace boruta::http {
 
@@ -28,6 +30,7 @@ class Api final : public Application {
     /// Tells whether the store can be written.
     const server::Committer* committer = nullptr;
     server::EventFeed* feed = nullptr;
+    server::Metrics* metrics = nullptr;
     /// The server's own version.
     std::string version;
     /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
@@ -38,12 +41,13 @@ class Api final : public Application {
 
   Task<HttpResponse> handle(const HttpRequest* request) override;
   [[nodiscard]] bool may_wait(const HttpRequest& request) const override;
+  void on_answered_by_session(const HttpRequest* request, unsigned status) override;
 
   /// All there is, for the snapshot of the API.
   [[nodiscard]] static std::span<const Route> routes();
 
  private:
-  Task<HttpResponse> route(const HttpRequest* request);
+  Task<HttpResponse> route(const HttpRequest* request, std::optional<RouteMatch> match);
   Task<std::expected<farm::Actor, Refusal>> authenticate(std::optional<Secret> token, Caller caller);
   /// Submits and answers with an empty body of `status`, or the refusal.
   Task<HttpResponse> change(farm::Actor actor, farm::CommandBody body, unsigned status);
@@ -54,6 +58,7 @@ class Api final : public Application {
   Task<HttpResponse> get_version(const Call* call);
   Task<HttpResponse> get_healthz(const Call* call);
   Task<HttpResponse> get_readyz(const Call* call);
+  Task<HttpResponse> get_metrics(const Call* call);
   Task<HttpResponse> get_whoami(const Call* call);
 
   Task<HttpResponse> create_request(const Call* call);
@@ -86,9 +91,12 @@ class Api final : public Application {
   server::Coordinator& coordinator_;
   const server::Committer& committer_;
   server::EventFeed& feed_;
+  const runtime::Clock& clock_;
+  server::Metrics& metrics_;
   std::string version_;
   std::optional<std::string> advertise_;
   Router router_;
+  RouteMetrics route_metrics_;
 };
 
 }  // namespace boruta::http

@@ -39,9 +39,11 @@ ApiHarness::ApiHarness(farm::Policy policy, Instant start)
   server::Coordinator::Wiring wiring{.strand = context_.get_executor(), .clock = &clock_, .committer = &committer_};
   coordinator_ = std::make_unique<server::Coordinator>(std::move(wiring), policy, store::Loaded{});
   feed_ = std::make_unique<server::EventFeed>(coordinator_.get());
+  metrics_ = std::make_unique<server::Metrics>(coordinator_.get(), &committer_);
   Api::Options options{.coordinator = coordinator_.get(),
                        .committer = &committer_,
                        .feed = feed_.get(),
+                       .metrics = metrics_.get(),
                        .version = "9.9.9",
                        .advertise = std::nullopt};
   api_ = std::make_unique<Api>(std::move(options));

@@ -10,6 +10,7 @@
 
 #include "http/api.hpp"
 #include "server/coordinator.hpp"
+#include "server/metrics.hpp"
 #include "sim/virtual_clock.hpp"
 #include "store/memory_journal.hpp"
 
@@ -91,6 +92,7 @@ class ApiHarness {
   DirectCommitter committer_;
   std::unique_ptr<server::Coordinator> coordinator_;
   std::unique_ptr<server::EventFeed> feed_;
+  std::unique_ptr<server::Metrics> metrics_;
   std::unique_ptr<Api> api_;
   runtime::TaskGroup tasks_;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/refusal.hpp"
 #include "runtime/task.hpp"
 
 /// What handlers know of HTTP: small values, free of any library.
@@ -64,6 +65,8 @@ struct HttpResponse {
   bool secret = false;
   /// Where given, the body is what comes of it, `body` is empty, and the connection closes behind it.
   std::shared_ptr<BodyStream> stream{};
+  /// The refusal that this tells of, for who counts them.
+  std::optional<RefusalCode> refusal;
 };
 
 /// "OK", "Not Found", …
@@ -81,6 +84,8 @@ class Application {
   virtual Task<HttpResponse> handle(const HttpRequest* request) = 0;
   /// Whether the answer may be long in coming, so that the session looks out for a client that hangs up.
   [[nodiscard]] virtual bool may_wait(const HttpRequest& request) const = 0;
+  /// The session answered in the application's place: to `request`, or to what could not be read as one.
+  virtual void on_answered_by_session(const HttpRequest* /*request*/, unsigned /*status*/) {}
 };
 
 }  // namespace boruta::http

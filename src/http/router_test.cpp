@@ -58,6 +58,7 @@ POST /api/v1/tokens/ user
 DELETE /api/v1/tokens/:id user
 GET /healthz anyone
 GET /readyz anyone
+GET /metrics anyone
 )");
 }
 

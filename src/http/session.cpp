@@ -50,8 +50,6 @@ HttpResponse timeout_refusal() {
   return error_response(408, fmt::format("the request did not arrive within {} s", limits::kHttpReadTime.count()));
 }
 
-HttpResponse stop_refusal() { return error_response(503, "the server is shutting down"); }
-
 class HttpSession final : public Session {
  public:
   HttpSession(std::unique_ptr<ByteStream> stream, SessionContext& context, std::string local, std::string peer)
@@ -93,6 +91,7 @@ class HttpSession final : public Session {
     if (outcome == ReadOutcome::kClosed) co_return false;
     if (outcome == ReadOutcome::kRefused) {
       timed_out_ = false;
+      context_.application->on_answered_by_session(nullptr, refusal_.status);
       if (co_await write(refusal_, Persistence::kClose)) co_await drain();
       co_return false;
     }
@@ -193,13 +192,19 @@ class HttpSession final : public Session {
   /// Nothing when the client hung up.
   Task<std::optional<HttpResponse>> answer_or_hang_up() {
     if (!context_.application->may_wait(request_)) co_return co_await answer();
-    if (context_.stopping) co_return stop_refusal();
+    if (context_.stopping) co_return stop_waiting();
     using asio::experimental::awaitable_operators::operator||;
     auto first = co_await (answer() || watch_for_hang_up() || context_.stop.wait());
     constexpr std::size_t kHungUp = 1;
     if (first.index() == 0) co_return std::move(std::get<0>(first));
     if (first.index() == kHungUp) co_return std::nullopt;
-    co_return stop_refusal();
+    co_return stop_waiting();
+  }
+
+  HttpResponse stop_waiting() {
+    auto response = error_response(503, "the server is shutting down");
+    context_.application->on_answered_by_session(&request_, response.status);
+    return response;
   }
 
   /// Where a handler's exceptions end.
@@ -210,11 +215,13 @@ class HttpSession final : public Session {
     } catch (...) {
       failure = std::current_exception();
     }
+    auto response = error_response(500, "internal server error");
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (cancelled == asio::cancellation_type::none) {
       runtime::log_exception(fmt::format("{} {}", to_string(request_.method), request_.path), failure);
+      context_.application->on_answered_by_session(&request_, response.status);
     }
-    co_return error_response(500, "internal server error");
+    co_return response;
   }
 
   /// Returns when the connection has ended. What the client sends meanwhile is kept for the next request, as far as

@@ -62,9 +62,11 @@ std::string cut(std::string text) {
 
 Task<std::expected<Agents::Session, Refusal>> Agents::connect(std::optional<Secret> token, agent::Register hello,
                                                               std::string peer, std::shared_ptr<AgentLink> link) {
-  co_return co_await asio::co_spawn(
+  const auto session = co_await asio::co_spawn(
       coordinator_.strand(), connect_on_strand(std::move(token), std::move(hello), std::move(peer), std::move(link)),
       asio::use_awaitable);
+  if (!session && on_refused_) on_refused_(session.error().code);
+  co_return session;
 }
 
 Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::optional<Secret> token,

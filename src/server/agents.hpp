@@ -38,6 +38,8 @@ class Agents {
 
   /// `on_connected` is called when a worker's new stream can be spoken to. Before the first connect.
   void set_on_connected(std::function<void(WorkerUuid)> on_connected) { on_connected_ = std::move(on_connected); }
+  /// `on_refused` is called, from any thread, for each agent that is not admitted. Before the first connect.
+  void set_on_refused(std::function<void(RefusalCode)> on_refused) { on_refused_ = std::move(on_refused); }
 
   /// A new stream whose first message was `hello`. Admits the agent, tells it Welcome through `link`, and replaces
   /// the older stream of the same agent. `peer` is the address that the stream comes from. When refused, the caller
@@ -80,6 +82,7 @@ class Agents {
 
   Coordinator& coordinator_;
   std::function<void(WorkerUuid)> on_connected_;
+  std::function<void(RefusalCode)> on_refused_;
   Session last_session_ = 0;
   std::unordered_map<WorkerUuid, Connection> connections_;
   std::unordered_map<Session, WorkerUuid> workers_;

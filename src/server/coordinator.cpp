@@ -61,7 +61,8 @@ Task<void> Coordinator::run() {
     arm_timer();
     if (!co_await timer_->wait()) continue;
     armed_for_.reset();
-    carry(engine_.tick(clock_.now()), {});
+    const auto now = clock_.now();
+    carry(engine_.tick(now), {}, now);
   }
 }
 
@@ -90,9 +91,10 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
       co_return unavailable("more changes are waiting to be stored than the server takes, try again later");
     }
   }
-  auto step = engine_.execute(command, clock_.now());
+  const auto now = clock_.now();
+  auto step = engine_.execute(command, now);
   auto outcome = std::move(step.outcome);
-  carry(std::move(step), std::move(secret));
+  carry(std::move(step), std::move(secret), now);
   arm_timer();
   // Also a refusal tells of the state that it came from.
   const auto seen = outcome && !outcome->empty() ? outcome->back().seq : engine_.farm().last_event();
@@ -100,7 +102,7 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
   co_return outcome;
 }
 
-void Coordinator::carry(match::Step step, Secret secret) {
+void Coordinator::carry(match::Step step, Secret secret, Now now) {
   if (step.events.empty()) return;
   const auto& farm = engine_.farm();
   store::EventBatch batch{.first_seq = step.events.front().seq, .events = step.events};
@@ -122,8 +124,10 @@ void Coordinator::carry(match::Step step, Secret secret) {
     }
   }
   update_keys(step, std::move(secret), batch);
-  unpublished_.push_back(Unpublished{
-      .last = step.events.back().seq, .events = std::move(step.events), .touched = std::move(step.touched)});
+  unpublished_.push_back(Unpublished{.last = step.events.back().seq,
+                                     .events = std::move(step.events),
+                                     .touched = std::move(step.touched),
+                                     .submitted = now.lease});
   committer_.submit(std::move(batch));
 }
 
@@ -144,10 +148,14 @@ void Coordinator::update_keys(const match::Step& step, Secret secret, store::Eve
 
 void Coordinator::on_durable(EventSeq durable) {
   durable_.advance(durable.value);
+  const auto now = clock_.now().lease;
   while (!unpublished_.empty() && unpublished_.front().last <= durable) {
     const auto published = std::move(unpublished_.front());
     unpublished_.pop_front();
-    for (auto* listener : listeners_) listener->on_durable(published.events, published.touched);
+    for (auto* listener : listeners_) {
+      listener->on_durable(published.events, published.touched);
+      listener->on_committed(now - published.submitted);
+    }
     for (const auto id : published.touched.requests) {
       if (const auto watched = watched_.find(id); watched != watched_.end()) watched->second->notify_all();
     }

@@ -51,6 +51,8 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual void on_durable(const farm::Events& events, const farm::Touched& touched) = 0;
+  /// What was just told became durable within `took` of being decided.
+  virtual void on_committed(Duration /*took*/) {}
 };
 
 /// How to get into a worker.
@@ -131,10 +133,12 @@ class Coordinator {
     EventSeq last;
     farm::Events events;
     farm::Touched touched;
+    /// When it went to the committer (lease clock).
+    Instant submitted;
   };
 
   Task<std::expected<Access, Refusal>> acquire_on_strand(farm::Actor actor, RequestId id, std::optional<Duration> wait);
-  void carry(match::Step step, Secret secret);
+  void carry(match::Step step, Secret secret, Now now);
   void on_durable(EventSeq durable);
   void update_keys(const match::Step& step, Secret secret, store::EventBatch& batch);
   [[nodiscard]] bool access_ready(const farm::Request& request) const;

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "server/coordinator.hpp"
+
+namespace prometheus {
+class Registry;
+}
+
+namespace boruta::server {
+
+/// What is measured of a running server, in the text format of Prometheus; docs/admin.md lists all of it.
+/// Counters and histograms are fed with what became durable; gauges are read off the farm when somebody asks.
+/// Labels take their values from small sets that the code knows, never from what users and agents send.
+/// Threads: `count_refusal` and `scrape` from any, the listener's functions on the coordinator's strand.
+class Metrics final : public Listener {
+ public:
+  /// Who was refused.
+  enum class Client : std::uint8_t { kUser, kAgent };
+
+  /// Listens to `coordinator` from now on. Both outlive it.
+  Metrics(Coordinator* coordinator, const Committer* committer);
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+  ~Metrics() override;
+
+  void on_durable(const farm::Events& events, const farm::Touched& touched) override;
+  void on_committed(Duration took) override;
+  void count_refusal(Client client, RefusalCode code);
+
+  /// All series. kUnavailable when the server stops before.
+  Task<std::expected<std::string, Refusal>> scrape();
+
+  /// For the series of the server's edges.
+  [[nodiscard]] prometheus::Registry& registry();
+
+ private:
+  struct Series;
+
+  void take(const farm::JobStarted& event, Instant at);
+  void take(const farm::RequestEnded& event, Instant at);
+  void read_farm(const View& view);
+  void read_process();
+
+  Coordinator& coordinator_;
+  const Committer& committer_;
+  std::unique_ptr<Series> series_;
+};
+
+}  // namespace boruta::server
