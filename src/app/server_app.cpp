@@ -20,6 +20,7 @@
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
+#include "server/event_log.hpp"
 #include "server/metrics.hpp"
 #include "server/reconciler.hpp"
 #include "store/sqlite_journal.hpp"
@@ -78,6 +79,7 @@ class Server {
   Server(const ServerConfig& config, Core& core)
       : config_(config),
         core_(core),
+        event_log_(&core.coordinator()),
         metrics_(&core.coordinator(), &core.committer()),
         agents_(&core.coordinator()),
         relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(),
@@ -167,6 +169,7 @@ class Server {
 
   const ServerConfig& config_;
   Core& core_;
+  server::EventLog event_log_;
   server::Metrics metrics_;
   server::Agents agents_;
   tunnel::Relay relay_;

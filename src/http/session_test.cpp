@@ -63,12 +63,17 @@ class ScriptedApplication final : public Application {
 
   [[nodiscard]] bool may_wait(const HttpRequest& request) const override { return request.path == "/wait"; }
 
+  void on_answered_by_session(const HttpRequest* request, unsigned status) override {
+    by_session.push_back((request == nullptr ? "unread" : std::string(request->path)) + " " + std::to_string(status));
+  }
+
   void release() {
     is_released = true;
     released.notify_all();
   }
 
   std::vector<std::string> seen;
+  std::vector<std::string> by_session;
   runtime::Signal released;
   bool is_released = false;
   bool cancelled = false;
@@ -230,6 +235,8 @@ TEST(SessionRefusals, NameWhatIsWrongAndClose) {
     EXPECT_TRUE(wire.sending_shut);
     EXPECT_TRUE(wire.closed);
     EXPECT_TRUE(application.seen.empty());
+    ASSERT_EQ(application.by_session.size(), 1U);
+    EXPECT_TRUE(application.by_session[0].starts_with("unread 4")) << application.by_session[0];
   }
 }
 
@@ -279,6 +286,7 @@ TEST_F(SessionTest, AnswersABugWithABare500AndGoesOn) {
   const auto answer = exchange(post("/throw", ""));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n")) << answer;
   EXPECT_EQ(answer.find("a bug"), std::string::npos);
+  EXPECT_EQ(application_.by_session, std::vector<std::string>{"/throw 500"});
   EXPECT_EQ(exchange(post("/echo", "next")), ok("next"));
 }
 
@@ -299,6 +307,7 @@ TEST_F(SessionTest, EndsTheWaitOfAClientThatHangsUp) {
   EXPECT_TRUE(application_.cancelled);
   EXPECT_TRUE(wire_.closed);
   EXPECT_EQ(wire_.from_server, "");
+  EXPECT_TRUE(application_.by_session.empty());
 }
 
 TEST_F(SessionTest, KeepsWhatComesDuringAWait) {
@@ -326,6 +335,7 @@ TEST_F(SessionTest, EndsAWaitWith503WhenTheServerStops) {
   const auto answer = stop();
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << answer;
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_EQ(application_.by_session, std::vector<std::string>{"/wait 503"});
   EXPECT_TRUE(application_.cancelled);
   EXPECT_TRUE(wire_.closed);
 }
