@@ -8,6 +8,21 @@ function(boruta_library name)
   target_link_libraries(boruta_${name} PUBLIC ${ARG_DEPENDS})
 endfunction()
 
+# boruta_embed(TARGET FILE HEADER NAMESPACE NAME): TARGET holds the bytes of FILE as the std::string_view NAMESPACE::NAME, so
+# that nothing has to lie beside the program. HEADER, an include, declares it.
+function(boruta_embed target file header namespace name)
+  get_filename_component(stem "${file}" NAME_WE)
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/${stem}_bytes.cpp")
+  set(script "${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake")
+  set(input "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+  add_custom_command(OUTPUT "${source}"
+    COMMAND "${CMAKE_COMMAND}" "-DINPUT=${input}" "-DOUTPUT=${source}" "-DHEADER=${header}" "-DNAMESPACE=${namespace}"
+            "-DNAME=${name}" -P "${script}"
+    DEPENDS "${input}" "${script}"
+    VERBATIM)
+  target_sources(${target} PRIVATE "${source}")
+endfunction()
+
 # boruta_test(NAME SOURCES… DEPENDS…): a GoogleTest program, one CTest case a test.
 function(boruta_test name)
   if(NOT BORUTA_TESTS)

@@ -7,6 +7,7 @@
 #include "http/answers.hpp"
 #include "http/cors.hpp"
 #include "http/encode.hpp"
+#include "http/openapi.hpp"
 #include "http/url.hpp"
 #include "server/access.hpp"
 
@@ -30,6 +31,7 @@ std::span<const Route> Api::routes() {
   using enum Caller;
   static constexpr Route kRoutes[] = {
       {kGet, "/api/v1/version", kAnyone, &Api::get_version},
+      {kGet, "/api/v1/openapi.json", kAnyone, &Api::get_openapi},
       {kGet, "/api/v1/whoami", kUser, &Api::get_whoami},
       {kPost, "/api/v1/reqs/", kUser, &Api::create_request},
       {kPost, "/api/v1/reqs/list", kUser, &Api::list_requests},
@@ -69,6 +71,7 @@ Api::Api(Options options)
       clock_(coordinator_.clock()),
       metrics_(*options.metrics),
       version_(std::move(options.version)),
+      openapi_(openapi_document(version_)),
       advertise_(std::move(options.advertise)),
       router_(routes()),
       route_metrics_(&metrics_.registry(), routes()) {}
@@ -153,6 +156,12 @@ Task<HttpResponse> Api::get_version(const Call*) {
   response.headers.push_back({"Boruta-Server-Version", version_});
   response.headers.push_back({"Boruta-Api-Version", std::string(kApiVersion)});
   response.headers.push_back({"Boruta-Api-State", std::string(kApiState)});
+  co_return response;
+}
+
+Task<HttpResponse> Api::get_openapi(const Call*) {
+  auto response = json_response();
+  response.body = openapi_;
   co_return response;
 }
 

@@ -56,6 +56,7 @@ class Api final : public Application {
   Task<HttpResponse> history(const Call* call, store::EventQuery subject);
 
   Task<HttpResponse> get_version(const Call* call);
+  Task<HttpResponse> get_openapi(const Call* call);
   Task<HttpResponse> get_healthz(const Call* call);
   Task<HttpResponse> get_readyz(const Call* call);
   Task<HttpResponse> get_metrics(const Call* call);
@@ -94,6 +95,8 @@ class Api final : public Application {
   const runtime::Clock& clock_;
   server::Metrics& metrics_;
   std::string version_;
+  /// What describes this API, as it is served.
+  std::string openapi_;
   std::optional<std::string> advertise_;
   Router router_;
   RouteMetrics route_metrics_;

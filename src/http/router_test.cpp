@@ -31,6 +31,7 @@ TEST(Routes, AreThese) {
                        route.waits ? " waits" : "");
   }
   EXPECT_EQ(all, R"(GET /api/v1/version anyone
+GET /api/v1/openapi.json anyone
 GET /api/v1/whoami user
 POST /api/v1/reqs/ user
 POST /api/v1/reqs/list user
