@@ -18,6 +18,8 @@ import urllib.request
 import uuid
 from typing import NamedTuple
 
+from described import DESCRIPTION
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BORUTA_BIN", ROOT / "build/dev/bin"))
 TUNNEL_PORTS = 40
@@ -99,7 +101,7 @@ class Api:
         self.token = token
 
     def call(self, method, path, body=None, raw=None, timeout=30.0):
-        """Any answer of the server. `raw` is sent as it is, in place of `body`."""
+        """Any answer of the server, which must be as it is described. `raw` is sent as it is, in place of `body`."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         if data is None and method == "POST":
             data = b""
@@ -109,13 +111,14 @@ class Api:
         request = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return self._answer(answer.status, answer.read(), answer.headers)
+                return self._answer(request, answer.status, answer.read(), answer.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return self._answer(error.code, error.read(), error.headers)
+                return self._answer(request, error.code, error.read(), error.headers)
 
     @staticmethod
-    def _answer(status, content, headers):
+    def _answer(request, status, content, headers):
+        DESCRIPTION.check(request.get_method(), request.selector, status, headers.items(), content)
         try:
             body = json.loads(content) if content else None
         except ValueError:

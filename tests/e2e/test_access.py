@@ -69,7 +69,7 @@ def test_without_a_token_only_the_open_doors_answer(farm):
         for method, path in (("GET", "/api/v1/reqs/1"), ("GET", "/api/v1/workers/"), ("POST", "/api/v1/reqs/"),
                              ("GET", "/api/v1/users/")):
             assert stranger.call(method, path).status == 401
-        for path in ("/api/v1/version", "/healthz", "/readyz"):
+        for path in ("/api/v1/version", "/api/v1/openapi.json", "/healthz", "/readyz"):
             assert stranger.call("GET", path).status == 200
     assert farm.boruta(Api(server.url), "workers").code == 77
 
