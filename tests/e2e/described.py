@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILE = ROOT / "src/http/openapi.json"
 METHODS = ("get", "post", "delete", "put", "patch")
 # What HTTP itself adds, and what the description tells beside the headers.
-OF_HTTP = {"date", "connection", "content-length", "content-type"}
+OF_HTTP = {"date", "connection", "content-length", "content-type", "transfer-encoding"}
 
 
 class Undescribed(Exception):

@@ -100,12 +100,13 @@ class Api:
         self.url = url
         self.token = token
 
-    def call(self, method, path, body=None, raw=None, timeout=30.0):
-        """Any answer of the server, which must be as it is described. `raw` is sent as it is, in place of `body`."""
+    def call(self, method, path, body=None, raw=None, timeout=30.0, more=None):
+        """Any answer of the server, which must be as it is described. `raw` is sent as it is, in place of `body`,
+        and `more` are further headers."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         if data is None and method == "POST":
             data = b""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **(more or {})}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers, method=method)

@@ -134,8 +134,8 @@ class Caller:
         self.api = api
         self.seen = seen
 
-    def __call__(self, status, method, path, body=None, raw=None):
-        answer = self.api.call(method, path, body, raw=raw)
+    def __call__(self, status, method, path, body=None, raw=None, more=None):
+        answer = self.api.call(method, path, body, raw=raw, more=more)
         assert answer.status == status, f"{method} {path}: {answer}"
         self.seen.add((DESCRIPTION.find(method, path)[1]["operationId"], status))
         return answer.body
@@ -245,6 +245,42 @@ def refused_and_good_tokens(alice, bob, root):
     root(400, "DELETE", "/api/v1/tokens/x")
 
 
+def the_same_request_twice(alice):
+    again = {"Idempotency-Key": "nightly-4711"}
+    wanted = {"Priority": 8, "Caps": {"none": "such"}}
+    first = alice(201, "POST", "/api/v1/reqs/", wanted, more=again)
+    assert alice(201, "POST", "/api/v1/reqs/", wanted, more=again) == first
+    alice(422, "POST", "/api/v1/reqs/", {**wanted, "Priority": 9}, more=again)
+    alice(400, "POST", "/api/v1/reqs/", wanted, more={"Idempotency-Key": "k" * 256})
+
+
+def what_happened(alice):
+    """The first message of the stream from its beginning."""
+    alice(400, "GET", "/api/v1/events", more={"Last-Event-ID": "x"})
+    headers = {"Authorization": f"Bearer {alice.api.token}", "Last-Event-ID": "0"}
+    request = urllib.request.Request(f"{alice.api.url}/api/v1/events", headers=headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        lines = []
+        for line in answer:
+            if line.strip() and not line.startswith(b":"):
+                lines.append(line)
+            elif lines and not line.strip():
+                break
+        DESCRIPTION.check("GET", "/api/v1/events", answer.status, answer.headers.items(), b"".join(lines))
+    alice.seen.add(("streamEvents", answer.status))
+    fields = dict(line.decode().rstrip("\n").split(": ", 1) for line in lines)
+    event = json.loads(fields["data"])
+    assert (fields["id"], fields["event"]) == (str(event["Seq"]), event["Type"])
+    described = DESCRIPTION.find("GET", "/api/v1/events")[1]["responses"]["200"]["content"]["text/event-stream"]
+    assert not DESCRIPTION.body_complaints(event, described["x-data"], "the event")
+
+
+def what_was_used(alice):
+    for since in ("", "?since=7d", "?since=2001-01-01T00:00:00Z"):
+        assert alice(200, "GET", f"/api/v1/usage{since}")
+    alice(400, "GET", "/api/v1/usage?since=soon")
+
+
 def without_a_token(url, worker_token, seen):
     for token, status in (("", 401), ("nonsense", 401), (worker_token, 403)):
         stranger = Caller(Api(url, token), seen)
@@ -266,6 +302,9 @@ def test_every_route_answers_as_it_is_described(farm):
     refused_and_good_requests(alice, bob, root)
     root(202, "POST", f"/api/v1/workers/{worker}/setstate", {"WorkerState": "IDLE"})
     a_job(alice, root, worker)
+    the_same_request_twice(alice)
+    what_happened(alice)
+    what_was_used(alice)
     refused_and_good_workers(alice, root, worker)
     refused_and_good_users(alice, root)
     refused_and_good_tokens(alice, bob, root)
