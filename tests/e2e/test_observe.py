@@ -60,6 +60,16 @@ def test_metrics_tell_of_a_job_while_it_runs_and_after_it(farm):
     assert after["process_open_fds"] > 5
 
 
+def test_metrics_tell_of_agents_that_are_turned_away(farm):
+    farm.start_server()
+    dryad = farm.make_dryad("w1")
+    (farm.directory / "w1.token").write_text("boruta_wrong\n")
+    dryad.start()
+    series = 'boruta_refusals_total{client="agent",code="unauthenticated"}'
+    wait_for(lambda: scrape(farm).get(series, 0) >= 1, 10, "the refusal being counted")
+    assert scrape(farm)["boruta_agents_connected"] == 0
+
+
 def test_every_metric_stands_in_the_documentation(farm):
     farm.start_server(auth="off")
     text = Api(farm.server.url).call("GET", "/metrics").body
