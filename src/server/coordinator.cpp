@@ -22,7 +22,7 @@ std::unexpected<Refusal> unavailable(std::string detail) {
   return std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = std::move(detail)});
 }
 
-std::unexpected<Refusal> stopping() { return unavailable("the server is shutting down"); }
+std::unexpected<Refusal> server_stops() { return unavailable("the server is shutting down"); }
 
 std::unexpected<Refusal> not_assigned() {
   return std::unexpected(Refusal{.code = RefusalCode::kNotAssigned, .detail = {}});
@@ -85,7 +85,7 @@ void Coordinator::arm_timer() {
 Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command command, Secret secret) {
   co_await enter();
   if (is_users(command.actor)) {
-    if (stopping_) co_return stopping();
+    if (stopping_) co_return server_stops();
     if (committer_.stalled()) co_return unavailable("the server's store cannot be written at present, try again later");
     if (unpublished_.size() >= limits::kPendingCommands) {
       co_return unavailable("more changes are waiting to be stored than the server takes, try again later");
@@ -98,7 +98,7 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
   arm_timer();
   // Also a refusal tells of the state that it came from.
   const auto seen = outcome && !outcome->empty() ? outcome->back().seq : engine_.farm().last_event();
-  if (!co_await durable_.wait(seen.value)) co_return stopping();
+  if (!co_await durable_.wait(seen.value)) co_return server_stops();
   co_return outcome;
 }
 
@@ -208,7 +208,7 @@ Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor 
                                                                     std::optional<Duration> wait) {
   const auto until = wait ? std::optional(clock_.now().lease + *wait) : std::nullopt;
   while (true) {
-    if (stopping_) co_return stopping();
+    if (stopping_) co_return server_stops();
     if (auto allowed = farm::check_owner(engine_.farm(), actor, id); !allowed)
       co_return std::unexpected(allowed.error());
     const auto* request = engine_.farm().find_request(id);

@@ -255,7 +255,7 @@ def the_same_request_twice(alice):
 
 
 def what_happened(alice):
-    """The first message of the stream from its beginning."""
+    """The first message with an event of the stream from its beginning."""
     alice(400, "GET", "/api/v1/events", more={"Last-Event-ID": "x"})
     headers = {"Authorization": f"Bearer {alice.api.token}", "Last-Event-ID": "0"}
     request = urllib.request.Request(f"{alice.api.url}/api/v1/events", headers=headers)
@@ -264,8 +264,10 @@ def what_happened(alice):
         for line in answer:
             if line.strip() and not line.startswith(b":"):
                 lines.append(line)
-            elif lines and not line.strip():
+            elif any(one.startswith(b"data:") for one in lines):
                 break
+            elif not line.strip():
+                lines.clear()
         DESCRIPTION.check("GET", "/api/v1/events", answer.status, answer.headers.items(), b"".join(lines))
     alice.seen.add(("streamEvents", answer.status))
     fields = dict(line.decode().rstrip("\n").split(": ", 1) for line in lines)
