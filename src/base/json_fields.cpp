@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 
 namespace boruta {
 namespace {
@@ -17,10 +18,14 @@ bool same_name(std::string_view left, std::string_view right) {
   return std::ranges::equal(left, right, {}, lower, lower);
 }
 
-std::string quoted(std::string_view text) {
+/// What a client sent, as far as an error shows it.
+std::string shortened(std::string_view text) {
   constexpr std::size_t kShown = 64;
-  return text.size() <= kShown ? fmt::format("\"{}\"", text) : fmt::format("\"{}…\"", text.substr(0, kShown));
+  const auto shown = utf8_prefix(text, kShown);
+  return fmt::format("{}{}", shown, shown.size() < text.size() ? "…" : "");
 }
+
+std::string quoted(std::string_view text) { return fmt::format("\"{}\"", shortened(text)); }
 
 std::string describe(const JsonValue& value) {
   switch (value.kind) {
@@ -29,7 +34,7 @@ std::string describe(const JsonValue& value) {
     case JsonValue::Kind::kBool:
       return value.boolean ? "true" : "false";
     case JsonValue::Kind::kNumber:
-      return value.text;
+      return shortened(value.text);
     case JsonValue::Kind::kString:
       return quoted(value.text);
     case JsonValue::Kind::kArray:
@@ -184,7 +189,7 @@ void JsonFields::caps(std::string_view name, Capabilities& out) {
     if (value.kind != JsonValue::Kind::kObject) return complain(place_of(name), value, "an object of strings");
     for (const auto& member : value.members) {
       if (member.value.kind != JsonValue::Kind::kString) {
-        return complain(fmt::format("{}.{}", place_of(name), member.name), member.value, "a string");
+        return complain(fmt::format("{}.{}", place_of(name), shortened(member.name)), member.value, "a string");
       }
       out.insert_or_assign(member.name, member.value.text);
     }

@@ -181,9 +181,21 @@ TEST(JsonFields, NamesTheFieldTheValueAndWhatIsAllowed) {
 }
 
 TEST(JsonFields, ShortensLongValuesInErrors) {
+  const std::string long_text(10'000, 'x');
+  const std::string digits(10'000, '7');
+  for (const auto& json : {R"({"Time":")" + long_text + "\"}", R"({"Int":)" + digits + "}",
+                           R"({"Caps":{")" + long_text + "\":1}}", R"({"IDs":[)" + digits + "]}"}) {
+    Everything out;
+    EXPECT_LT(read_everything(json, out).size(), 200U) << json.substr(0, 10);
+  }
+}
+
+TEST(JsonFields, CutsLongValuesBetweenCharacters) {
+  std::string accents = "x";
+  while (accents.size() < 100) accents += "é";
   Everything out;
-  const auto error = read_everything("{\"Time\":\"" + std::string(10'000, 'x') + "\"}", out);
-  EXPECT_LT(error.size(), 200U);
+  const auto error = read_everything(R"({"Bool":")" + accents + "\"}", out);
+  EXPECT_EQ(error, "Bool is \"" + accents.substr(0, 63) + "…\": true or false is expected");
 }
 
 TEST(JsonWriter, EscapesAsGoDoes) {
@@ -223,6 +235,14 @@ TEST(Utf8, KnowsWellFormedSequences) {
                           "\xF5\x80\x80\x80", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "\xE2\x28\xA1", ""}) {
     EXPECT_EQ(utf8_sequence_length(bad), 0U) << bad;
   }
+}
+
+TEST(Utf8, CutsBetweenCharacters) {
+  EXPECT_EQ(utf8_prefix("ab", 2), "ab");
+  EXPECT_EQ(utf8_prefix("abc", 2), "ab");
+  EXPECT_EQ(utf8_prefix("aé", 2), "a");
+  EXPECT_EQ(utf8_prefix("aéb", 3), "aé");
+  EXPECT_EQ(utf8_prefix("😀", 3), "");
 }
 
 }  // namespace

@@ -27,4 +27,12 @@ std::size_t utf8_sequence_length(std::string_view text) {
   return length;
 }
 
+std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  constexpr unsigned kMarkBits = 0xC0;
+  constexpr unsigned kContinuation = 0x80;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & kMarkBits) == kContinuation) --bytes;
+  return text.substr(0, bytes);
+}
+
 }  // namespace boruta
