@@ -46,6 +46,24 @@ HttpResponse parse_refusal(const error_code& error) {
   return error_response(400, fmt::format("invalid request: not HTTP/1.1: {}", error.message()));
 }
 
+using Parser = beast::http::request_parser<beast::http::string_body>;
+
+/// What is wrong with how `head` says where its body ends; empty if nothing is. Servers and proxies that make different
+/// sense of such a head see different requests, so one that can be misread is refused.
+std::string_view framing_fault(const Parser::value_type& head) {
+  using beast::http::field;
+  constexpr unsigned kVersion11 = 11;
+  const auto lengths = head.count(field::content_length);
+  const auto codings = head.count(field::transfer_encoding);
+  // Beast has refused Content-Length beside "chunked", not beside other codings.
+  if (lengths > 0 && codings > 0) return "Content-Length and Transfer-Encoding exclude each other";
+  if (lengths > 1 || view_of(head[field::content_length]).contains(',')) return "Content-Length is there twice";
+  if (codings == 0) return {};
+  if (head.version() < kVersion11) return "HTTP/1.0 knows no Transfer-Encoding";
+  const bool chunked = codings == 1 && equal_ignoring_case(view_of(head[field::transfer_encoding]), "chunked");
+  return chunked ? std::string_view() : "the only Transfer-Encoding that is taken is \"chunked\"";
+}
+
 HttpResponse timeout_refusal() {
   return error_response(408, fmt::format("the request did not arrive within {} s", limits::kHttpReadTime.count()));
 }
@@ -95,7 +113,7 @@ class HttpSession final : public Session {
       if (co_await write(refusal_, Persistence::kClose)) co_await drain();
       co_return false;
     }
-    take_request();
+    request_.body = parser_->get().body();
     enter(Phase::kHandling, std::nullopt);
     auto response = co_await answer_or_hang_up();
     if (!response) co_return false;
@@ -134,12 +152,7 @@ class HttpSession final : public Session {
     while (true) {
       if (buffer_.size() > 0) {
         if (phase_ == Phase::kIdle) enter(Phase::kReading, limits::kHttpReadTime);
-        error_code error;
-        buffer_.consume(parser_->put(buffer_.data(), error));
-        if (error && error != beast::http::error::need_more) {
-          refusal_ = parse_refusal(error);
-          co_return ReadOutcome::kRefused;
-        }
+        if (!parse()) co_return ReadOutcome::kRefused;
         if (parser_->is_done()) co_return ReadOutcome::kRequest;
         if (parser_->is_header_done() && !co_await say_continue()) co_return ReadOutcome::kClosed;
       }
@@ -159,9 +172,39 @@ class HttpSession final : public Session {
     parser_.emplace();
     parser_->header_limit(limits::kHttpHeadBytes);
     parser_->body_limit(limits::kHttpBodyBytes);
-    parser_->eager(true);
     continue_said_ = false;
     enter(Phase::kIdle, limits::kHttpIdleTime);
+  }
+
+  /// Parses what the buffer holds, as far as it goes. False when it is refused, and then `refusal_` says why.
+  bool parse() {
+    const bool had_head = parser_->is_header_done();
+    if (!put()) return false;
+    if (had_head || !parser_->is_header_done()) return has_bounded_rest();
+    // The parser stopped behind the head, so that what trails the body cannot pass for a part of it.
+    if (const auto fault = framing_fault(parser_->get()); !fault.empty()) {
+      refusal_ = error_response(400, fmt::format("invalid request: {}", fault));
+      return false;
+    }
+    take_head();
+    parser_->eager(true);
+    return (parser_->is_done() || buffer_.size() == 0 || put()) && has_bounded_rest();
+  }
+
+  bool put() {
+    error_code error;
+    buffer_.consume(parser_->put(buffer_.data(), error));
+    if (!error || error == beast::http::error::need_more) return true;
+    refusal_ = parse_refusal(error);
+    return false;
+  }
+
+  /// Of a body, the parser leaves only what stands around its chunks, and knows no limit for that.
+  bool has_bounded_rest() {
+    if (!parser_->is_header_done() || parser_->is_done() || buffer_.size() <= limits::kHttpHeadBytes) return true;
+    refusal_ = error_response(
+        431, fmt::format("a chunk's head or trailer is larger than the {} KiB allowed", limits::kHttpHeadBytes / 1024));
+    return false;
   }
 
   /// Tells a client that waits to be told that its body is welcome. False when it is gone.
@@ -174,7 +217,7 @@ class HttpSession final : public Session {
     co_return co_await write_all(asio::buffer(out_), asio::const_buffer());
   }
 
-  void take_request() {
+  void take_head() {
     const auto& message = parser_->get();
     request_.method = parse_method(view_of(message.method_string()));
     const auto target = split_target(view_of(message.target()));
@@ -184,7 +227,6 @@ class HttpSession final : public Session {
     for (const auto& field : message) {
       request_.headers.push_back({view_of(field.name_string()), view_of(field.value())});
     }
-    request_.body = message.body();
     request_.local_address = local_;
     request_.peer_address = peer_;
   }
@@ -289,7 +331,7 @@ class HttpSession final : public Session {
   std::string local_;
   std::string peer_;
   beast::flat_buffer buffer_;
-  std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
+  std::optional<Parser> parser_;
   HttpRequest request_;
   HttpResponse refusal_;
   std::string out_;

@@ -14,6 +14,7 @@ namespace boruta::http {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 /// Three pieces, each when it is asked for; then it waits for ever.
 class ThreePieces final : public BodyStream {
@@ -34,7 +35,8 @@ class ThreePieces final : public BodyStream {
   int sent_ = 0;
 };
 
-/// /echo gives the body back, /throw throws, /wait answers when it is released, /long is long.
+/// /echo gives the body back, /names the headers' names, /throw throws, /wait answers when it is released, /long is
+/// long.
 class ScriptedApplication final : public Application {
  public:
   explicit ScriptedApplication(const asio::any_io_executor& executor) : released(executor) {}
@@ -42,6 +44,9 @@ class ScriptedApplication final : public Application {
   Task<HttpResponse> handle(const HttpRequest* request) override {
     seen.push_back(std::string(to_string(request->method)) + " " + std::string(request->path));
     HttpResponse response{.status = 200, .headers = {}, .body = std::string(request->body)};
+    if (request->path == "/names") {
+      for (const auto& header : request->headers) response.body.append(header.name).append(" ");
+    }
     if (request->path == "/throw") throw std::runtime_error("a bug");
     if (request->path == "/long") response.body.assign(100'000, 'x');
     if (request->path == "/stream") response.stream = std::make_shared<ThreePieces>(false);
@@ -78,6 +83,31 @@ class ScriptedApplication final : public Application {
   bool is_released = false;
   bool cancelled = false;
 };
+
+std::string post(std::string_view path, std::string_view body) {
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + std::string(body);
+}
+
+std::string ok(std::string_view body, std::string_view more = "") {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" +
+         std::string(body);
+}
+
+/// What a new connection, whose client does all as it should, is answered. Runs `io` until all is quiet.
+std::string serve_next_client(asio::io_context& io, SessionContext& context) {
+  Wire wire(io.get_executor());
+  const auto session = make_session(std::make_unique<MemoryStream>(&wire), &context, "192.0.2.1", "192.0.2.10");
+  runtime::TaskGroup tasks(io.get_executor());
+  tasks.spawn("session", session->run());
+  wire.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nhonest");
+  wire.hang_up();
+  io.restart();
+  while (io.poll() > 0) {
+  }
+  EXPECT_TRUE(wire.closed);
+  return wire.from_server;
+}
 
 class SessionTest : public testing::Test {
  protected:
@@ -128,16 +158,6 @@ class SessionTest : public testing::Test {
   std::unique_ptr<Session> session_;
   runtime::TaskGroup tasks_{io_.get_executor()};
 };
-
-std::string post(std::string_view path, std::string_view body) {
-  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
-         "\r\n\r\n" + std::string(body);
-}
-
-std::string ok(std::string_view body, std::string_view more = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" +
-         std::string(body);
-}
 
 TEST_F(SessionTest, AnswersOneRequestAfterTheOther) {
   EXPECT_EQ(exchange(post("/echo", "one")), ok("one"));
@@ -197,47 +217,108 @@ struct RefusedInput {
   std::string_view message;
 };
 
-TEST(SessionRefusals, NameWhatIsWrongAndClose) {
-  const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+const std::string kPost = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+const std::string kChunked = kPost + "Transfer-Encoding: chunked\r\n\r\n";
+
+/// `input` is refused as it should be, nothing of it reaches the application, and the next client is served.
+void expect_refused(const RefusedInput& bad) {
+  SCOPED_TRACE(bad.what);
+  asio::io_context io;
+  Wire wire(io.get_executor());
+  ScriptedApplication application(io.get_executor());
+  SessionContext context(io.get_executor());
+  context.application = &application;
+  const auto session = make_session(std::make_unique<MemoryStream>(&wire), &context, "192.0.2.1", "192.0.2.9");
+  runtime::TaskGroup tasks(io.get_executor());
+  tasks.spawn("session", session->run());
+  wire.send(bad.input);
+  wire.hang_up();
+  io.run();
+  EXPECT_TRUE(wire.from_server.starts_with(bad.status_line)) << wire.from_server;
+  EXPECT_NE(wire.from_server.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_NE(wire.from_server.find(bad.message), std::string::npos) << wire.from_server;
+  EXPECT_TRUE(wire.sending_shut);
+  EXPECT_TRUE(wire.closed);
+  EXPECT_TRUE(application.seen.empty());
+  ASSERT_EQ(application.by_session.size(), 1U);
+  EXPECT_TRUE(application.by_session[0].starts_with("unread 4")) << application.by_session[0];
+  EXPECT_EQ(serve_next_client(io, context), ok("honest"));
+}
+
+TEST(SessionRefusals, NameWhatIsNotHttpAndClose) {
   const RefusedInput cases[] = {
       {"garbage", "nonsense\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
-      {"a control character in the target",
-       "GET /a\x01"
-       "b HTTP/1.1\r\n\r\n",
-       "HTTP/1.1 400 ", "not HTTP/1.1"},
-      {"two kinds of length", head + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", "HTTP/1.1 400 ",
-       "not HTTP/1.1"},
-      {"two lengths", head + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "HTTP/1.1 400 ", "not HTTP/1.1"},
-      {"a negative length", head + "Content-Length: -1\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
       {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
-      {"a large head", head + "X: " + std::string(limits::kHttpHeadBytes, 'x') + "\r\n\r\n", "HTTP/1.1 431 ", "16 KiB"},
-      {"a head without end", head + "X: " + std::string(limits::kHttpHeadBytes + 5000, 'x'), "HTTP/1.1 431 ", "16 KiB"},
-      {"a large body", head + "Content-Length: 1048577\r\n\r\n", "HTTP/1.1 413 ", "1024 KiB"},
-      {"a large chunk", head + "Transfer-Encoding: chunked\r\n\r\n100001\r\n" + std::string(0x100001, 'x'),
-       "HTTP/1.1 413 ", "1024 KiB"},
+      {"line feeds alone", "GET /echo HTTP/1.1\nHost: x\n\n\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a control character in the target", "GET /a\x01z HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"NUL in the target", "GET /a\0z HTTP/1.1\r\n\r\n"s, "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"NUL in a header's name", kPost + "X\0: y\r\n\r\n"s, "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"NUL in a header", kPost + "X: \0\r\n\r\n"s, "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a control character in a header", kPost + "X: \x7F\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a carriage return in a header", kPost + "X: a\rb\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a space before the colon", kPost + "Content-Length : 3\r\n\r\nabc", "HTTP/1.1 400 ", "not HTTP/1.1"},
   };
-  for (const auto& [what, input, status_line, message] : cases) {
-    SCOPED_TRACE(what);
-    asio::io_context io;
-    Wire wire(io.get_executor());
-    ScriptedApplication application(io.get_executor());
-    SessionContext context(io.get_executor());
-    context.application = &application;
-    const auto session = make_session(std::make_unique<MemoryStream>(&wire), &context, "192.0.2.1", "192.0.2.9");
-    runtime::TaskGroup tasks(io.get_executor());
-    tasks.spawn("session", session->run());
-    wire.send(input);
-    wire.hang_up();
-    io.run();
-    EXPECT_TRUE(wire.from_server.starts_with(status_line)) << wire.from_server;
-    EXPECT_NE(wire.from_server.find("Connection: close\r\n"), std::string::npos);
-    EXPECT_NE(wire.from_server.find(message), std::string::npos) << wire.from_server;
-    EXPECT_TRUE(wire.sending_shut);
-    EXPECT_TRUE(wire.closed);
-    EXPECT_TRUE(application.seen.empty());
-    ASSERT_EQ(application.by_session.size(), 1U);
-    EXPECT_TRUE(application.by_session[0].starts_with("unread 4")) << application.by_session[0];
-  }
+  for (const auto& bad : cases) expect_refused(bad);
+}
+
+TEST(SessionRefusals, NameWhatIsTooLargeAndClose) {
+  std::string growing = kChunked;
+  for (int chunk = 0; chunk < 17; ++chunk) growing += "10000\r\n" + std::string(0x10000, 'x') + "\r\n";
+  const RefusedInput cases[] = {
+      {"a large head", kPost + "X: " + std::string(limits::kHttpHeadBytes, 'x') + "\r\n\r\n", "HTTP/1.1 431 ",
+       "16 KiB"},
+      {"a head without end", kPost + "X: " + std::string(limits::kHttpHeadBytes + 5000, 'x'), "HTTP/1.1 431 ",
+       "16 KiB"},
+      {"a large body", kPost + "Content-Length: 1048577\r\n\r\n", "HTTP/1.1 413 ", "1024 KiB"},
+      {"a large chunk", kChunked + "100001\r\n" + std::string(0x100001, 'x'), "HTTP/1.1 413 ", "1024 KiB"},
+      {"the largest chunk", kChunked + "ffffffffffffffff\r\n", "HTTP/1.1 413 ", "1024 KiB"},
+      {"chunk after chunk", growing, "HTTP/1.1 413 ", "1024 KiB"},
+      {"a chunk's head without end", kChunked + "1;" + std::string(200'000, 'x'), "HTTP/1.1 431 ", "16 KiB"},
+      {"a trailer without end", kChunked + "1\r\na\r\n0\r\nX: " + std::string(200'000, 'x'), "HTTP/1.1 431 ", "16 KiB"},
+  };
+  for (const auto& bad : cases) expect_refused(bad);
+}
+
+TEST(SessionRefusals, NameWhatIsAmbiguousAboutTheBodyAndClose) {
+  const std::string_view old = "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  const std::string_view both = "exclude each other";
+  const std::string_view only = "the only Transfer-Encoding that is taken";
+  const RefusedInput cases[] = {
+      {"a length, then chunks", kPost + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", "HTTP/1.1 400 ",
+       "not HTTP/1.1"},
+      {"chunks, then a length", kPost + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 400 ",
+       "not HTTP/1.1"},
+      {"another coding, then a length", kPost + "Transfer-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+       "HTTP/1.1 400 ", both},
+      {"another coding", kPost + "Transfer-Encoding: gzip\r\n\r\n" + kPost + "\r\n", "HTTP/1.1 400 ", only},
+      {"chunks that are coded again", kPost + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 ",
+       only},
+      {"a name like that of chunks", kPost + "Transfer-Encoding: xchunked\r\n\r\n", "HTTP/1.1 400 ", only},
+      {"an empty coding", kPost + "Transfer-Encoding:\r\n\r\n", "HTTP/1.1 400 ", only},
+      {"two codings", kPost + "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 ",
+       only},
+      {"chunks in HTTP/1.0", std::string(old), "HTTP/1.1 400 ", "HTTP/1.0"},
+      {"two lengths", kPost + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"the same length twice", kPost + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 400 ",
+       "there twice"},
+      {"a list of lengths", kPost + "Content-Length: 3, 3\r\n\r\nabc", "HTTP/1.1 400 ", "there twice"},
+      {"a negative length", kPost + "Content-Length: -1\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a length with a sign", kPost + "Content-Length: +3\r\n\r\nabc", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a length in hexadecimal", kPost + "Content-Length: 0x3\r\n\r\nabc", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a length beyond all numbers", kPost + "Content-Length: 18446744073709551617\r\n\r\na", "HTTP/1.1 400 ",
+       "not HTTP/1.1"},
+      {"a chunk without a size", kChunked + "zz\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a chunk with a sign", kChunked + "+3\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a chunk beyond all numbers", kChunked + "10000000000000001\r\na\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a chunk longer than its size", kChunked + "3\r\nabcd\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a chunk that ends in a line feed", kChunked + "3\nabc\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+  };
+  for (const auto& bad : cases) expect_refused(bad);
+}
+
+TEST_F(SessionTest, KeepsTrailersOutOfTheHead) {
+  EXPECT_EQ(exchange("POST /names HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nAuthorization: x\r\n\r\n"),
+            ok("Transfer-Encoding "));
 }
 
 TEST_F(SessionTest, TakesABodyOfExactlyTheLimit) {
@@ -256,6 +337,7 @@ TEST_F(SessionTest, RefusesAHeadThatComesTooSlowly) {
   wire_.hang_up();
   settle();
   EXPECT_TRUE(wire_.closed);
+  EXPECT_EQ(serve_next_client(io_, context_), ok("honest"));
 }
 
 TEST_F(SessionTest, RefusesABodyThatComesTooSlowly) {
@@ -265,6 +347,16 @@ TEST_F(SessionTest, RefusesABodyThatComesTooSlowly) {
   EXPECT_TRUE(application_.seen.empty());
   pass_time(5s);
   EXPECT_TRUE(wire_.closed);
+  EXPECT_EQ(serve_next_client(io_, context_), ok("honest"));
+}
+
+TEST_F(SessionTest, RefusesChunksThatComeTooSlowly) {
+  exchange("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  EXPECT_EQ(pass_time(limits::kHttpReadTime - 1s), "");
+  exchange("1\r\nb\r\n");
+  const auto answer = pass_time(1s);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 408 ")) << answer;
+  EXPECT_EQ(serve_next_client(io_, context_), ok("honest"));
 }
 
 TEST_F(SessionTest, ClosesAnIdleConnectionWithoutAWord) {
