@@ -73,6 +73,43 @@ TEST(Acquire, AnswersOnceTheWorkerIsThere) {
   harness.settle();
 }
 
+TEST(HostileBodies, AreRefusedAndTheNextOneIsServed) {
+  struct Case {
+    std::string body;
+    unsigned status;
+    std::string_view message;
+  };
+  const Case cases[] = {
+      {std::string(100'000, '['), 400, "nests deeper than the 32 levels"},
+      {R"({"Caps":)" + std::string(33, '[') + std::string(33, ']') + "}", 400, "nests deeper than the 32 levels"},
+      {"\xFF\xFE{}", 400, "broken at byte 1"},
+      {std::string("{\0}", 3), 400, "broken at byte 2"},
+      {R"({"Priority":256})", 400, "Priority is 256: a whole number from 1 to 16"},
+      {R"({"Priority":-1})", 400, "Priority is -1: a whole number from 1 to 16"},
+      {R"({"Priority":18446744073709551616})", 400, "Priority is 18446744073709551616: a whole number from 1 to 16"},
+      {R"({"Priority":1e400})", 400, "Priority is 1e400: a whole number from 1 to 16"},
+      {R"({"Priority":)" + std::string(100'000, '9') + "}", 400, "999…: a whole number from 1 to 16"},
+      {R"({"Priority":8,"Lease":"9999999999h"})", 400, "Lease is"},
+      {R"({"Priority":8,"Deadline":"9999-12-31T23:59:59Z"})", 400, "Deadline is"},
+  };
+  ApiHarness harness(open_policy());
+  for (const auto& [body, status, message] : cases) {
+    SCOPED_TRACE(body.substr(0, 60));
+    const auto answer = harness.call("POST", "/api/v1/reqs/", body);
+    EXPECT_EQ(answer.status, status) << answer.body;
+    EXPECT_NE(answer.body.find(message), std::string::npos) << answer.body;
+    EXPECT_LT(answer.body.size(), 300U);
+    EXPECT_EQ(harness.status("POST", "/api/v1/reqs/", R"({"Priority":8})"), 201U);
+  }
+}
+
+TEST(HostileBodies, WithInvalidUtf8InTextAreTakenWithReplacementCharacters) {
+  ApiHarness harness(open_policy());
+  ASSERT_EQ(harness.status("POST", "/api/v1/reqs/", "{\"Priority\":8,\"Caps\":{\"a\":\"\xC3\x28\"}}"), 201U);
+  const auto answer = harness.call("GET", "/api/v1/reqs/1");
+  EXPECT_NE(answer.body.find("\"Caps\":{\"a\":\"\uFFFD(\"}"), std::string::npos) << answer.body;
+}
+
 Task<void> ask(tcp::endpoint where, std::string what, std::string* answer) {
   tcp::socket socket(co_await asio::this_coro::executor);
   co_await socket.async_connect(where, asio::use_awaitable);
