@@ -38,3 +38,12 @@ if(BORUTA_SANITIZE)
     add_compile_options(-Wno-error=tsan -Wno-tsan)
   endif()
 endif()
+
+if(BORUTA_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "BORUTA_FUZZ needs clang: cmake --preset fuzz")
+  endif()
+  # Coverage for everything, libFuzzer's main for the fuzzers only; whatever a sanitizer finds ends the run.
+  add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize-recover=all)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()

@@ -35,6 +35,16 @@ function(boruta_test name)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
 endfunction()
 
+# boruta_fuzzer(NAME SOURCES… DEPENDS…): a libFuzzer program; its kept inputs are in corpus/NAME.
+function(boruta_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  add_dependencies(fuzzers ${name})
+endfunction()
+
 # Asio and Beast in separately compiled mode: their code is built once, in runtime/ and http_beast.
 add_library(boruta_asio INTERFACE)
 target_compile_definitions(boruta_asio INTERFACE
