@@ -11,9 +11,11 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "app/bootstrap.hpp"
+#include "base/limits.hpp"
 #include "http/api.hpp"
 #include "http/server.hpp"
 #include "runtime/files.hpp"
@@ -38,6 +40,19 @@ constexpr Duration kAskAgainEvery = 30s;
 int complain(const std::string& text) {
   fmt::print(stderr, "borutad: {}\n", text);
   return kExitCannotStart;
+}
+
+/// Every connection is an open file, and the usual soft limit of 1024 would let idle clients lock everybody out.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  // Beside HTTP there are agents, tunnels and the store.
+  constexpr rlim_t kWanted = 2 * limits::kHttpConnections;
+  if (limit.rlim_max >= kWanted) return;
+  runtime::log_warning("few files may be open at once, see ulimit -Hn",
+                       {{"allowed", std::to_string(limit.rlim_max)}, {"wanted", std::to_string(kWanted)}});
 }
 
 /// What every command on the data directory needs: the journal, its thread, and the coordinator over both.
@@ -209,6 +224,7 @@ std::expected<void, std::string> run_to_end(Core& core, Task<std::expected<void,
 
 int serve(const ServerConfig& config) {
   runtime::start_log(config.log_level, config.log_format);
+  raise_file_limit();
   const auto core = open_core(config);
   if (!core) return complain(core.error());
   std::signal(SIGPIPE, SIG_IGN);
