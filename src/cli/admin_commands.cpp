@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/commands.hpp"
+#include "cli/quoting.hpp"
 #include "cli/text.hpp"
 #include "cli/views.hpp"
 
@@ -44,13 +45,29 @@ void print_token(const Session& session, const client::Reply<client::IssuedToken
   session.print_line(issued.value.token.reveal());
 }
 
+/// A creation whose answer is lost may have been made: nobody can tell from here, and its token is lost with the
+/// answer.
+client::Reply<client::IssuedToken> need_created(Session* session,
+                                                client::Answer<client::Reply<client::IssuedToken>> answer,
+                                                std::string_view what, const std::string& check) {
+  if (!answer && client::may_have_acted(answer.error())) {
+    throw CliError(ExitCode::kUnreachable,
+                   fmt::format("{}; {} may have been made all the same", session->describe(answer.error()), what),
+                   check);
+  }
+  return session->need(std::move(answer));
+}
+
 Task<int> add_user(Session* session, UserArguments arguments) {
   client::NewUser user;
   user.name = arguments.name;
   user.groups = arguments.groups;
   normalize(user.groups);
   if (arguments.admin) user.role = "admin";
-  const auto issued = session->need(co_await session->api().add_user(std::move(user), client::make_idempotency_key()));
+  auto answer = co_await session->api().add_user(std::move(user));
+  const auto issued = need_created(session, std::move(answer), fmt::format("user {}", printable(arguments.name)),
+                                   fmt::format("`boruta users` tells; if so, `boruta users delete {}` and add it anew",
+                                               printable(quote_word(arguments.name))));
   print_token(*session, issued,
               fmt::format("{} {} is added", arguments.admin ? "admin" : "user", printable(arguments.name)));
   co_return 0;
@@ -85,8 +102,9 @@ Task<int> list_tokens(Session* session, NoArguments /*none*/) {
 }
 
 Task<int> add_worker_token(Session* session, TokenArguments arguments) {
-  const auto issued =
-      session->need(co_await session->api().add_worker_token(arguments.text, client::make_idempotency_key()));
+  auto answer = co_await session->api().add_worker_token(arguments.text);
+  const auto issued = need_created(session, std::move(answer), fmt::format("token {}", printable(arguments.text)),
+                                   "`boruta tokens` tells; if so, `boruta tokens revoke ID` and make another");
   print_token(*session, issued, fmt::format("a token for one worker, named {}, is made", printable(arguments.text)));
   co_return 0;
 }

@@ -19,6 +19,8 @@ struct ApiError {
   unsigned status = 0;
   /// For people, without the server's address.
   std::string message;
+  /// kUnreachable: a connection was there, so the server may have read the call and acted.
+  bool sent = false;
 
   friend bool operator==(const ApiError&, const ApiError&) = default;
 };
@@ -36,6 +38,11 @@ struct Reply {
 /// The server is there but cannot serve just now: worth asking again.
 [[nodiscard]] inline bool is_temporary(const ApiError& error) {
   return error.kind == ErrorKind::kUnreachable || error.status == 502 || error.status == 503 || error.status == 504;
+}
+
+/// No answer of the server's came, yet it may have done what it was asked for.
+[[nodiscard]] inline bool may_have_acted(const ApiError& error) {
+  return (error.kind == ErrorKind::kUnreachable && error.sent) || error.status == 502 || error.status == 504;
 }
 
 }  // namespace boruta::client

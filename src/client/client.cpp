@@ -205,13 +205,11 @@ Task<Answer<Reply<std::vector<Identity>>>> Client::list_users() {
   co_return read(std::move(body), &decode_identities);
 }
 
-Task<Answer<Reply<IssuedToken>>> Client::add_user(NewUser user, std::string idempotency_key) {
+Task<Answer<Reply<IssuedToken>>> Client::add_user(NewUser user) {
   Call call;
   call.method = "POST";
   call.path = "users/";
   call.body = encode(user);
-  call.idempotency_key = std::move(idempotency_key);
-  call.repeatable = true;
   auto body = co_await send(std::move(call));
   co_return read(std::move(body), &decode_issued_token);
 }
@@ -229,13 +227,11 @@ Task<Answer<Reply<std::vector<TokenInfo>>>> Client::list_tokens() {
   co_return read(std::move(body), &decode_tokens);
 }
 
-Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name, std::string idempotency_key) {
+Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name) {
   Call call;
   call.method = "POST";
   call.path = "tokens/";
   call.body = encode_worker_token(name);
-  call.idempotency_key = std::move(idempotency_key);
-  call.repeatable = true;
   auto body = co_await send(std::move(call));
   co_return read(std::move(body), &decode_issued_token);
 }

@@ -34,10 +34,9 @@ struct ClientOptions {
 [[nodiscard]] std::string make_idempotency_key();
 
 /// The HTTP API as functions, over one connection that is kept alive; one call at a time (use a client each for calls
-/// that overlap). Reads and creations are repeated while there is no answer; other changes are sent once, since a lost
-/// answer tells nothing, and their callers know best what to do.
-/// kRefused: the server said no, in its words.
-/// Thread: the executor it was made with.
+/// that overlap). Reads and the creation of requests are repeated while there is no answer; other changes are sent
+/// once, since a lost answer tells nothing, and their callers know best what to do. kRefused: the server said no, in
+/// its words. Thread: the executor it was made with.
 class Client {
  public:
   /// kTls: `ca_file` is no good.
@@ -65,12 +64,15 @@ class Client {
   Task<Answer<void>> deregister(std::string uuid);
 
   Task<Answer<Reply<std::vector<Identity>>>> list_users();
-  Task<Answer<Reply<IssuedToken>>> add_user(NewUser user, std::string idempotency_key);
+  /// Sent once: the server keeps no answer that holds a secret, so a lost one is lost. kUnreachable: the user may be
+  /// there all the same.
+  Task<Answer<Reply<IssuedToken>>> add_user(NewUser user);
   Task<Answer<void>> set_user_groups(std::string name, Groups groups);
   Task<Answer<void>> delete_user(std::string name);
 
   Task<Answer<Reply<std::vector<TokenInfo>>>> list_tokens();
-  Task<Answer<Reply<IssuedToken>>> add_worker_token(std::string name, std::string idempotency_key);
+  /// Sent once, as add_user is. kUnreachable: the token may be there all the same.
+  Task<Answer<Reply<IssuedToken>>> add_worker_token(std::string name);
   Task<Answer<void>> revoke_token(std::uint64_t id);
 
   /// Ends the call under way, which then returns kUnreachable; later calls too, at once.

@@ -112,6 +112,21 @@ TEST(Client, SendsOtherChangesOnlyOnce) {
   EXPECT_EQ(fixture.server.received().size(), 1U);
 }
 
+TEST(Client, SendsWhatIsAnsweredWithASecretOnlyOnceAndWithoutAKey) {
+  Fixture fixture([](const Received&) { return std::nullopt; });
+  NewUser alice;
+  alice.name = "alice";
+  const auto user = run(fixture.io, fixture.client->add_user(alice));
+  const auto token = run(fixture.io, fixture.client->add_worker_token("rpi4-05"));
+  ASSERT_FALSE(user.has_value() || token.has_value());
+  EXPECT_EQ(user.error().kind, ErrorKind::kUnreachable);
+  EXPECT_EQ(token.error().kind, ErrorKind::kUnreachable);
+  EXPECT_TRUE(may_have_acted(user.error()));
+  const auto received = fixture.server.received();
+  ASSERT_EQ(received.size(), 2U);
+  for (const auto& one : received) EXPECT_FALSE(one.headers.contains("idempotency-key")) << one.target;
+}
+
 TEST(Client, KeepsTheConnectionAlive) {
   Fixture fixture([](const Received&) { return json(204, ""); });
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(run(fixture.io, fixture.client->prolong(RequestId{1})).has_value());
@@ -255,6 +270,7 @@ TEST(Client, SaysWhyAConnectionWasNotMade) {
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().kind, ErrorKind::kUnreachable);
   EXPECT_EQ(answer.error().message, "Connection refused");
+  EXPECT_FALSE(may_have_acted(answer.error()));
 }
 
 TEST(Client, ReachesAnIpv6Literal) {

@@ -230,7 +230,9 @@ Task<Answer<HttpResponse>> Connection::exchange(HttpRequest request, std::chrono
   }
   if (!result) {
     close();
-    co_return std::unexpected(describe_exchange(result.error(), limit));
+    auto error = describe_exchange(result.error(), limit);
+    error.sent = true;
+    co_return std::unexpected(std::move(error));
   }
   streams_->tcp().expires_never();
   if (!result->keep_alive) close();
