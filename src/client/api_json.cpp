@@ -115,29 +115,6 @@ struct StateWord {
   RequestState state;
 };
 
-RequestState request_state(std::string_view text) {
-  static constexpr StateWord kWords[] = {
-      {"WAITING", RequestState::kWaiting},     {"IN PROGRESS", RequestState::kInProgress},
-      {"CANCELLED", RequestState::kCancelled}, {"TIMEOUT", RequestState::kTimeout},
-      {"INVALID", RequestState::kInvalid},     {"DONE", RequestState::kDone},
-      {"FAILED", RequestState::kFailed},
-  };
-  for (const auto& [word, state] : kWords) {
-    if (word == text) return state;
-  }
-  return RequestState::kUnknown;
-}
-
-WorkerState worker_state(std::string_view text) {
-  if (text == "MAINTENANCE") return WorkerState::kMaintenance;
-  if (text == "PREPARE") return WorkerState::kPrepare;
-  if (text == "IDLE") return WorkerState::kIdle;
-  if (text == "RUNNING") return WorkerState::kRunning;
-  if (text == "BUSY") return WorkerState::kBusy;
-  if (text == "FAILED") return WorkerState::kFailed;
-  return WorkerState::kUnknown;
-}
-
 std::string read(const json::object& object, RequestInfo& out) {
   Reader reader(object, "request");
   reader.require("ID");
@@ -145,7 +122,7 @@ std::string read(const json::object& object, RequestInfo& out) {
   reader.number("Priority", out.priority);
   reader.require("State");
   reader.text("State", out.state_text);
-  out.state = request_state(out.state_text);
+  out.state = parse_request_state(out.state_text);
   reader.caps("Caps", out.caps);
   reader.time("ValidAfter", out.valid_after);
   reader.time("Deadline", out.deadline);
@@ -178,7 +155,7 @@ std::string read(const json::object& object, WorkerInfo& out) {
   reader.text("WorkerUUID", out.uuid);
   reader.require("State");
   reader.text("State", out.state_text);
-  out.state = worker_state(out.state_text);
+  out.state = parse_worker_state(out.state_text);
   reader.texts("Groups", out.groups);
   reader.caps("Caps", out.caps);
   reader.text("Name", out.name);
@@ -256,6 +233,52 @@ std::string read(const json::object& object, IssuedToken& out) {
   return reader.error();
 }
 
+std::string read(const json::object& object, EventInfo& out) {
+  Reader reader(object, "event");
+  reader.require("Seq");
+  reader.number("Seq", out.seq);
+  reader.time("Time", out.time);
+  reader.text("Actor", out.actor);
+  reader.require("Type");
+  reader.text("Type", out.type);
+  std::optional<std::uint64_t> request;
+  reader.number("ReqID", request);
+  if (request) out.request = RequestId{*request};
+  reader.text("WorkerUUID", out.worker_uuid);
+  reader.text("From", out.from);
+  reader.text("To", out.to);
+  reader.text("Reason", out.reason);
+  if (const auto* details = reader.object("Data")) {
+    // Details are for the server to choose: what is not as expected is not ours to refuse.
+    if (const auto* name = details->if_contains("name"); name != nullptr && name->is_string()) {
+      out.name = std::string(name->get_string());
+    }
+  }
+  return reader.error();
+}
+
+std::string read(const json::object& object, UsageInfo& out) {
+  Reader reader(object, "usage");
+  reader.require("ReqID");
+  reader.number("ReqID", out.request.value);
+  reader.text("WorkerUUID", out.worker_uuid);
+  reader.time("Started", out.started);
+  reader.time("Ended", out.ended);
+  std::uint32_t seconds = 0;
+  reader.number("Seconds", seconds);
+  out.held = std::chrono::seconds(seconds);
+  reader.text("State", out.state_text);
+  out.state = parse_request_state(out.state_text);
+  reader.text("Reason", out.reason);
+  if (const auto* owner = reader.object("Owner")) {
+    Reader inner(*owner, "usage's owner");
+    inner.text("Name", out.owner);
+    inner.texts("Groups", out.owner_groups);
+    if (!inner.error().empty()) return inner.error();
+  }
+  return reader.error();
+}
+
 Decoded<json::value> parse(std::string_view text) {
   boost::system::error_code error;
   auto value = json::parse(text, error);
@@ -305,6 +328,29 @@ void put_duration(json::object& object, std::string_view key, const std::optiona
 
 }  // namespace
 
+RequestState parse_request_state(std::string_view word) {
+  static constexpr StateWord kWords[] = {
+      {"WAITING", RequestState::kWaiting},     {"IN PROGRESS", RequestState::kInProgress},
+      {"CANCELLED", RequestState::kCancelled}, {"TIMEOUT", RequestState::kTimeout},
+      {"INVALID", RequestState::kInvalid},     {"DONE", RequestState::kDone},
+      {"FAILED", RequestState::kFailed},
+  };
+  for (const auto& [known, state] : kWords) {
+    if (known == word) return state;
+  }
+  return RequestState::kUnknown;
+}
+
+WorkerState parse_worker_state(std::string_view word) {
+  if (word == "MAINTENANCE") return WorkerState::kMaintenance;
+  if (word == "PREPARE") return WorkerState::kPrepare;
+  if (word == "IDLE") return WorkerState::kIdle;
+  if (word == "RUNNING") return WorkerState::kRunning;
+  if (word == "BUSY") return WorkerState::kBusy;
+  if (word == "FAILED") return WorkerState::kFailed;
+  return WorkerState::kUnknown;
+}
+
 Decoded<RequestId> decode_request_id(std::string_view text) {
   const auto value = parse(text);
   if (!value) return std::unexpected(value.error());
@@ -327,6 +373,9 @@ Decoded<std::vector<Identity>> decode_identities(std::string_view text) { return
 Decoded<VersionInfo> decode_version(std::string_view text) { return decode_one<VersionInfo>(text); }
 Decoded<std::vector<TokenInfo>> decode_tokens(std::string_view text) { return decode_many<TokenInfo>(text); }
 Decoded<IssuedToken> decode_issued_token(std::string_view text) { return decode_one<IssuedToken>(text); }
+Decoded<EventInfo> decode_event(std::string_view text) { return decode_one<EventInfo>(text); }
+Decoded<std::vector<EventInfo>> decode_events(std::string_view text) { return decode_many<EventInfo>(text); }
+Decoded<std::vector<UsageInfo>> decode_usage(std::string_view text) { return decode_many<UsageInfo>(text); }
 
 std::string decode_message(std::string_view text) {
   const auto value = parse(text);

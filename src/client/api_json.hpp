@@ -26,6 +26,13 @@ using Decoded = std::expected<T, std::string>;
 [[nodiscard]] Decoded<VersionInfo> decode_version(std::string_view json);
 [[nodiscard]] Decoded<std::vector<TokenInfo>> decode_tokens(std::string_view json);
 [[nodiscard]] Decoded<IssuedToken> decode_issued_token(std::string_view json);
+[[nodiscard]] Decoded<EventInfo> decode_event(std::string_view json);
+[[nodiscard]] Decoded<std::vector<EventInfo>> decode_events(std::string_view json);
+[[nodiscard]] Decoded<std::vector<UsageInfo>> decode_usage(std::string_view json);
+
+/// The state that the API's word means.
+[[nodiscard]] RequestState parse_request_state(std::string_view word);
+[[nodiscard]] WorkerState parse_worker_state(std::string_view word);
 
 /// The `message` of an error's body; empty when it has none.
 [[nodiscard]] std::string decode_message(std::string_view json);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -69,6 +70,40 @@ struct WorkerInfo {
   bool draining = false;
   std::optional<RequestId> job;
   std::string address;
+};
+
+/// One thing that happened.
+struct EventInfo {
+  std::uint64_t seq = 0;
+  std::optional<Instant> time;
+  /// A user's name, a worker's, or "server".
+  std::string actor;
+  /// "job started", "worker state changed", …
+  std::string type;
+  std::optional<RequestId> request;
+  /// Empty unless it is about a worker.
+  std::string worker_uuid;
+  /// From which state to which; both empty when none changed, `from` when nothing was there before.
+  std::string from;
+  std::string to;
+  std::string reason;
+  /// The `name` among the details; empty if there is none.
+  std::string name;
+};
+
+/// How long one request had a worker.
+struct UsageInfo {
+  RequestId request;
+  std::string owner;
+  Groups owner_groups;
+  std::string worker_uuid;
+  std::optional<Instant> started;
+  /// Nothing while it runs.
+  std::optional<Instant> ended;
+  std::chrono::seconds held{};
+  std::string state_text;
+  RequestState state = RequestState::kUnknown;
+  std::string reason;
 };
 
 struct NewRequest {

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -16,27 +18,10 @@
 namespace boruta::client {
 namespace {
 
-constexpr std::string_view kUserAgent = "boruta/1.0.0";
+constexpr std::size_t kEventPage = 1'000;
 
 ApiError protocol_error(unsigned status, std::string message) {
   return {.kind = ErrorKind::kProtocol, .status = status, .message = std::move(message)};
-}
-
-/// Turns an answer other than 2xx into what it means.
-ApiError to_error(const HttpResponse& response) {
-  if (response.status >= 300 && response.status < 400) {
-    return protocol_error(response.status, fmt::format("the server sends us on to {}: use that as its URL",
-                                                       response.location.empty() ? "nowhere" : response.location));
-  }
-  auto message = decode_message(response.body);
-  if (message.empty()) {
-    // Not ours: a proxy's page, or another server altogether.
-    const bool error = response.status == 401 || response.status == 403 || response.status == 429 ||
-                       response.status == 502 || response.status == 503 || response.status == 504;
-    if (!error) return protocol_error(response.status, fmt::format("the answer is a bare HTTP {}", response.status));
-    message = fmt::format("HTTP {}", response.status);
-  }
-  return {.kind = ErrorKind::kRefused, .status = response.status, .message = std::move(message)};
 }
 
 template <class T>
@@ -45,6 +30,13 @@ Answer<Reply<T>> read(Answer<std::string> body, Decoded<T> (*decode)(std::string
   auto value = decode(*body);
   if (!value) return std::unexpected(protocol_error(200, std::move(value.error())));
   return Reply<T>{.value = std::move(*value), .json = std::move(*body)};
+}
+
+/// Makes one JSON list of two that are not empty.
+void append_list(std::string& list, std::string_view more) {
+  list.resize(list.rfind(']'));
+  list += ',';
+  list += more.substr(more.find('[') + 1);
 }
 
 }  // namespace
@@ -58,13 +50,9 @@ std::string make_idempotency_key() {
 }
 
 Answer<std::unique_ptr<Client>> Client::make(const asio::any_io_executor& executor, ClientOptions options) {
-  std::shared_ptr<TlsTrust> trust;
-  if (options.url.tls) {
-    auto made = make_tls_trust(options.ca_file);
-    if (!made) return std::unexpected(std::move(made.error()));
-    trust = std::move(*made);
-  }
-  return std::unique_ptr<Client>(new Client(executor, std::move(options), std::move(trust)));
+  auto trust = make_trust(options);
+  if (!trust) return std::unexpected(std::move(trust.error()));
+  return std::unique_ptr<Client>(new Client(executor, std::move(options), std::move(*trust)));
 }
 
 Client::Client(const asio::any_io_executor& executor, ClientOptions options, std::shared_ptr<TlsTrust> trust)
@@ -73,14 +61,8 @@ Client::Client(const asio::any_io_executor& executor, ClientOptions options, std
       connection_(executor, options_.url, std::move(trust), options_.connect_limit) {}
 
 HttpRequest Client::to_http(const Call& call) const {
-  HttpRequest request;
-  request.method = call.method;
-  request.target = fmt::format("{}/api/v1/{}", options_.url.prefix, call.path);
+  auto request = make_http_request(options_, call.method, call.path);
   request.body = call.body;
-  request.headers.emplace_back("User-Agent", kUserAgent);
-  if (!options_.token.empty()) {
-    request.headers.emplace_back("Authorization", fmt::format("Bearer {}", options_.token.reveal()));
-  }
   if (!call.idempotency_key.empty()) request.headers.emplace_back("Idempotency-Key", call.idempotency_key);
   return request;
 }
@@ -175,6 +157,42 @@ Task<Answer<Reply<AccessInfo>>> Client::acquire_worker(RequestId id, std::chrono
   call.extra_wait = wait;
   auto body = co_await send(std::move(call));
   co_return read(std::move(body), &decode_access);
+}
+
+Task<Answer<Reply<std::vector<EventInfo>>>> Client::all_events(std::string path) {
+  Reply<std::vector<EventInfo>> all;
+  std::uint64_t after = 0;
+  while (true) {
+    auto body = co_await get(fmt::format("{}?after={}&limit={}", path, after, kEventPage));
+    auto page = read(std::move(body), &decode_events);
+    if (!page) co_return std::unexpected(std::move(page.error()));
+    if (page->value.empty()) break;
+    if (page->value.back().seq <= after) co_return std::unexpected(protocol_error(200, "the pages do not go on"));
+    after = page->value.back().seq;
+    const bool last = page->value.size() < kEventPage;
+    if (all.value.empty()) {
+      all.json = std::move(page->json);
+    } else {
+      append_list(all.json, page->json);
+    }
+    std::ranges::move(page->value, std::back_inserter(all.value));
+    if (last) break;
+  }
+  if (all.value.empty()) all.json = "[]";
+  co_return all;
+}
+
+Task<Answer<Reply<std::vector<EventInfo>>>> Client::request_events(RequestId id) {
+  return all_events(fmt::format("reqs/{}/events", id.value));
+}
+
+Task<Answer<Reply<std::vector<EventInfo>>>> Client::worker_events(std::string uuid) {
+  return all_events(fmt::format("workers/{}/events", encode_segment(uuid)));
+}
+
+Task<Answer<Reply<std::vector<UsageInfo>>>> Client::usage(std::string since) {
+  auto body = co_await get(fmt::format("usage?since={}", encode_segment(since)));
+  co_return read(std::move(body), &decode_usage);
 }
 
 Task<Answer<Reply<std::vector<WorkerInfo>>>> Client::list_workers() {

@@ -7,28 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "base/secret.hpp"
 #include "client/api_error.hpp"
 #include "client/api_types.hpp"
+#include "client/client_options.hpp"
 #include "client/connection.hpp"
-#include "client/server_url.hpp"
 #include "runtime/task.hpp"
 
 namespace boruta::client {
-
-struct ClientOptions {
-  ServerUrl url;
-  /// Empty: none is sent.
-  Secret token;
-  /// PEM file of the certificates to trust instead of the system's; for https only.
-  std::string ca_file;
-  std::chrono::nanoseconds connect_limit = std::chrono::seconds(10);
-  std::chrono::nanoseconds answer_limit = std::chrono::seconds(60);
-  /// How often a call that may be repeated is made in all, while there is no answer.
-  unsigned attempts = 3;
-  /// Before the second attempt; doubles with each.
-  std::chrono::nanoseconds retry_delay = std::chrono::milliseconds(300);
-};
 
 /// Random text for the Idempotency-Key of one creation; the same one goes with each attempt at it.
 [[nodiscard]] std::string make_idempotency_key();
@@ -55,6 +40,13 @@ class Client {
   Task<Answer<void>> prolong(RequestId id);
   /// Awaits access for at most `wait` on the server's side; kRefused with status 400 when there is none by then.
   Task<Answer<Reply<AccessInfo>>> acquire_worker(RequestId id, std::chrono::seconds wait);
+
+  /// All that happened to it, oldest first, asked for page by page: `json` is one list of all. kRefused with status 404
+  /// when there is no such request or worker.
+  Task<Answer<Reply<std::vector<EventInfo>>>> request_events(RequestId id);
+  Task<Answer<Reply<std::vector<EventInfo>>>> worker_events(std::string uuid);
+  /// The jobs that ran since then; `since` is RFC 3339 or a duration like "7d".
+  Task<Answer<Reply<std::vector<UsageInfo>>>> usage(std::string since);
 
   Task<Answer<Reply<std::vector<WorkerInfo>>>> list_workers();
   Task<Answer<Reply<WorkerInfo>>> get_worker(std::string uuid);
@@ -96,6 +88,7 @@ class Client {
   /// The body of a 2xx answer.
   Task<Answer<std::string>> send(Call call);
   Task<Answer<std::string>> get(std::string path);
+  Task<Answer<Reply<std::vector<EventInfo>>>> all_events(std::string path);
   Task<Answer<void>> change(std::string method, std::string path, std::string body);
   [[nodiscard]] HttpRequest to_http(const Call& call) const;
 

@@ -8,6 +8,8 @@
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -22,6 +24,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <optional>
 #include <sys/socket.h>
 
 namespace boruta::client {
@@ -38,11 +41,15 @@ class TlsTrust {
   ssl::context context;
 };
 
+using BodyParser = http::response_parser<http::buffer_body>;
+
 struct Connection::Streams {
   /// One of the two.
   std::unique_ptr<beast::tcp_stream> plain;
   std::unique_ptr<beast::ssl_stream<beast::tcp_stream>> tls;
   beast::flat_buffer buffer;
+  /// Of the answer whose body is read piece by piece.
+  std::optional<BodyParser> parser;
 
   [[nodiscard]] beast::tcp_stream& tcp() const { return plain ? *plain : tls->next_layer(); }
 };
@@ -51,6 +58,9 @@ namespace {
 
 constexpr std::uint64_t kBodyLimit = std::uint64_t{256} * 1024 * 1024;
 constexpr std::uint32_t kHeadLimit = 64 * 1024;
+constexpr std::size_t kPieceBytes = std::size_t{16} * 1024;
+/// What a refusal has to say is shorter.
+constexpr std::size_t kRefusalLimit = std::size_t{64} * 1024;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 ApiError unreachable(std::string message) {
@@ -149,9 +159,36 @@ Task<std::expected<Exchanged, error_code>> exchange_on(Stream* stream, beast::fl
   Exchanged out;
   out.response.status = answer.result_int();
   out.response.location = std::string(answer[http::field::location]);
+  out.response.content_type = std::string(answer[http::field::content_type]);
   out.response.body = std::move(answer.body());
   out.keep_alive = answer.keep_alive() && !write_error;
   co_return out;
+}
+
+template <class Stream>
+Task<error_code> begin_on(Stream* stream, beast::flat_buffer* buffer, BodyParser* parser,
+                          http::request<http::string_body> message) {
+  const auto [write_error, written] = co_await http::async_write(*stream, message, kToken);
+  if (write_error) co_return write_error;
+  const auto [read_error, read] = co_await http::async_read_header(*stream, *buffer, *parser, kToken);
+  co_return read_error;
+}
+
+template <class Stream>
+Task<std::expected<std::string, error_code>> read_on(Stream* stream, beast::flat_buffer* buffer, BodyParser* parser) {
+  std::string piece(kPieceBytes, '\0');
+  while (!parser->is_done()) {
+    auto& body = parser->get().body();
+    body.data = piece.data();
+    body.size = piece.size();
+    const auto [error, count] = co_await http::async_read_some(*stream, *buffer, *parser, kToken);
+    if (error && error != http::error::need_buffer) co_return std::unexpected(error);
+    const auto got = piece.size() - parser->get().body().size;
+    if (got == 0) continue;
+    piece.resize(got);
+    co_return piece;
+  }
+  co_return std::unexpected(http::make_error_code(http::error::end_of_stream));
 }
 
 }  // namespace
@@ -237,6 +274,56 @@ Task<Answer<HttpResponse>> Connection::exchange(HttpRequest request, std::chrono
   streams_->tcp().expires_never();
   if (!result->keep_alive) close();
   co_return std::move(result->response);
+}
+
+Task<Answer<HttpResponse>> Connection::begin(HttpRequest request, std::chrono::nanoseconds limit) {
+  close();
+  const auto opened = co_await open();
+  if (!opened) {
+    close();
+    co_return std::unexpected(opened.error());
+  }
+  auto& parser = streams_->parser.emplace();
+  parser.body_limit(boost::none);
+  parser.header_limit(kHeadLimit);
+  auto message = to_message(request, url_);
+  streams_->tcp().expires_after(limit);
+  error_code error;
+  if (streams_->tls) {
+    error = co_await begin_on(streams_->tls.get(), &streams_->buffer, &parser, std::move(message));
+  } else {
+    error = co_await begin_on(streams_->plain.get(), &streams_->buffer, &parser, std::move(message));
+  }
+  if (error) {
+    close();
+    co_return std::unexpected(describe_exchange(error, limit));
+  }
+  HttpResponse response;
+  response.status = parser.get().result_int();
+  response.location = std::string(parser.get()[http::field::location]);
+  response.content_type = std::string(parser.get()[http::field::content_type]);
+  if (response.status >= 200 && response.status < 300) co_return response;
+  while (!parser.is_done() && response.body.size() < kRefusalLimit) {
+    const auto piece = co_await read_piece(limit);
+    if (!piece) break;
+    response.body += *piece;
+  }
+  close();
+  co_return response;
+}
+
+Task<Answer<std::string>> Connection::read_piece(std::chrono::nanoseconds limit) {
+  streams_->tcp().expires_after(limit);
+  auto piece = std::expected<std::string, error_code>(std::unexpect);
+  if (streams_->tls) {
+    piece = co_await read_on(streams_->tls.get(), &streams_->buffer, &*streams_->parser);
+  } else {
+    piece = co_await read_on(streams_->plain.get(), &streams_->buffer, &*streams_->parser);
+  }
+  if (piece) co_return std::move(*piece);
+  auto error = describe_exchange(piece.error(), limit);
+  if (piece.error() == beast::error::timeout) error.message = fmt::format("silent for {}", seconds_text(limit));
+  co_return std::unexpected(std::move(error));
 }
 
 bool Connection::is_alive() const {

@@ -26,8 +26,9 @@ struct HttpRequest {
 struct HttpResponse {
   unsigned status = 0;
   std::string body;
-  /// Empty unless the server sent it.
+  /// Empty unless the server sent it, as is the type.
   std::string location;
+  std::string content_type;
 };
 
 /// What TLS trusts; shared by the connections of a process.
@@ -36,7 +37,7 @@ class TlsTrust;
 /// Trusts the certificates in the PEM file `ca_file`, or the system's when it is empty. kTls: the file is no good.
 [[nodiscard]] Answer<std::shared_ptr<TlsTrust>> make_tls_trust(const std::string& ca_file);
 
-/// One HTTP/1.1 connection, opened when needed and kept alive; one exchange at a time.
+/// One HTTP/1.1 connection, opened when needed and kept alive; one exchange or one body read piece by piece at a time.
 /// Thread: the executor it was made with. Outlives its exchanges.
 class Connection {
  public:
@@ -51,6 +52,14 @@ class Connection {
   /// is opened anew first. kUnreachable, kTls, kProtocol: the connection is closed; whether the server has acted is
   /// unknown. Any status counts as an answer.
   Task<Answer<HttpResponse>> exchange(HttpRequest request, std::chrono::nanoseconds limit);
+
+  /// Opens a new connection, sends, and awaits the head of the answer for at most `limit`. The body of a 2xx answer is
+  /// left for `read_piece`; that of any other is in the response, cut off where it is too long for a message.
+  Task<Answer<HttpResponse>> begin(HttpRequest request, std::chrono::nanoseconds limit);
+  /// The next bytes of the body, at least one, awaited for at most `limit`. kUnreachable: it is over, or the connection
+  /// is lost; nothing more comes of it then.
+  /// REQUIRES: `begin` has returned a 2xx answer, and since then no call has failed.
+  Task<Answer<std::string>> read_piece(std::chrono::nanoseconds limit);
 
   /// Ends an exchange under way, which then returns kUnreachable.
   void abort();
