@@ -44,6 +44,9 @@ TEST(App, SaysWhatIsWrongWithTheCommandLine) {
       {{"show"}, "ID"},
       {{"show", "x"}, "\"x\" is not the number of a request"},
       {{"close"}, "--mine"},
+      {{"history"}, "ID|WORKER"},
+      {{"usage", "--since", "yesterday"}, "--since \"yesterday\""},
+      {{"usage", "--by", "board"}, "--by"},
       {{"close", "1", "--mine"}, "--mine"},
       {{"update", "1"}, "nothing to change"},
       {{"workers", "--", "true"}, "takes no command"},
@@ -78,6 +81,9 @@ TEST(App, HelpsWithEveryCommandAndGivesAnExample) {
                                                                                      {"close"},
                                                                                      {"prolong"},
                                                                                      {"update"},
+                                                                                     {"history"},
+                                                                                     {"watch"},
+                                                                                     {"usage"},
                                                                                      {"workers"},
                                                                                      {"workers", "enable"},
                                                                                      {"workers", "disable"},
@@ -108,7 +114,7 @@ TEST(App, CompletesCommandsOfEveryLevelInEveryShell) {
   for (const auto* shell : {"bash", "zsh", "fish"}) {
     const auto outcome = run({"completion", shell});
     EXPECT_EQ(outcome.code, 0);
-    for (const auto* word : {"workers", "enable", "drain", "wait-for-worker"}) {
+    for (const auto* word : {"workers", "enable", "drain", "wait-for-worker", "history", "watch", "since"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << ": " << word;
     }
   }

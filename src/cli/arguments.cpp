@@ -129,4 +129,17 @@ Parsed<WallTime> parse_when(std::string_view option, std::string_view text, Inst
                   option, printable(text)));
 }
 
+Parsed<std::string> parse_since(std::string_view option, std::string_view text, Instant now) {
+  if (const auto span = parse_duration(text); span && *span > Duration::zero()) return format_duration(*span);
+  // The next 17:30 from yesterday on is the last one from today.
+  const auto time = parse_when(option, text, now - std::chrono::hours(24));
+  if (!time || parse_duration(text)) {
+    return std::unexpected(fmt::format(
+        "{} \"{}\": a duration like \"7d\", or a time like \"17:30\", \"2030-01-02\" or RFC 3339 is expected", option,
+        printable(text)));
+  }
+  if (time->at > now) return std::unexpected(fmt::format("{} \"{}\" lies ahead", option, printable(text)));
+  return format_rfc3339(*time);
+}
+
 }  // namespace boruta::cli

@@ -38,4 +38,8 @@ struct SplitLine {
 /// 3339.
 [[nodiscard]] Parsed<WallTime> parse_when(std::string_view option, std::string_view text, Instant now);
 
+/// Since when, for `option`: "7d" (before `now`), "17:30" (the last one), "2030-01-02", "2030-01-02 17:30" (local) or
+/// RFC 3339. As the API takes it; a time that lies ahead is refused.
+[[nodiscard]] Parsed<std::string> parse_since(std::string_view option, std::string_view text, Instant now);
+
 }  // namespace boruta::cli

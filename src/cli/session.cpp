@@ -41,13 +41,22 @@ const Settings& Session::settings() {
   return *settings_;
 }
 
-std::unique_ptr<client::Client> Session::make_client(Duration limit) {
+client::ClientOptions Session::client_options() {
   client::ClientOptions options;
-  options.answer_limit = limit;
   options.url = settings().url;
   options.token = settings().token;
   options.ca_file = settings().ca;
+  return options;
+}
+
+std::unique_ptr<client::Client> Session::make_client(Duration limit) {
+  auto options = client_options();
+  options.answer_limit = limit;
   return need(client::Client::make(executor_, std::move(options)));
+}
+
+std::unique_ptr<client::EventStream> Session::make_event_stream(client::EventSelection selection) {
+  return need(client::EventStream::make(executor_, client_options(), std::move(selection)));
 }
 
 client::Client& Session::api() {

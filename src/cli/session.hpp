@@ -15,6 +15,7 @@
 #include "cli/settings.hpp"
 #include "cli/terminal.hpp"
 #include "client/client.hpp"
+#include "client/event_stream.hpp"
 #include "runtime/clock.hpp"
 
 namespace boruta::cli {
@@ -49,6 +50,8 @@ class Session {
   client::Client& api();
   /// One more connection, for calls beside others; each waits for its answer no longer than `limit`.
   [[nodiscard]] std::unique_ptr<client::Client> make_client(Duration limit = std::chrono::seconds(60));
+  /// The server's events, over a connection of their own.
+  [[nodiscard]] std::unique_ptr<client::EventStream> make_event_stream(client::EventSelection selection);
   [[nodiscard]] const Settings& settings();
   /// Instead of those that the command line, the environment and the file give. Before the first call to the server.
   void use(Settings settings) { settings_ = std::move(settings); }
@@ -77,6 +80,8 @@ class Session {
   [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
 
  private:
+  [[nodiscard]] client::ClientOptions client_options();
+
   asio::any_io_executor executor_;
   Globals globals_;
   Terminal terminal_;

@@ -207,6 +207,15 @@ std::string short_time(const std::tm& then, const std::tm& now) {
 
 std::string short_time(Instant then, Instant now) { return short_time(local_time(then), local_time(now)); }
 
+std::string exact_time(const std::tm& then, const std::tm& now) {
+  const auto brief = short_time(then, now);
+  const bool date = brief.find(':') == std::string::npos;
+  if (date) return fmt::format("{} {:02}:{:02}:{:02}", brief, then.tm_hour, then.tm_min, then.tm_sec);
+  return fmt::format("{}:{:02}", brief, then.tm_sec);
+}
+
+std::string exact_time(Instant then, Instant now) { return exact_time(local_time(then), local_time(now)); }
+
 std::string nearest_word(std::string_view typed, std::span<const std::string> known) {
   // Half of the word may be wrong at most, and never more than three letters.
   auto best = std::min<std::size_t>(3, typed.size() / 2) + 1;

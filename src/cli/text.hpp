@@ -47,6 +47,10 @@ namespace boruta::cli {
 /// The same from instants, in the process's time zone.
 [[nodiscard]] std::string short_time(Instant then, Instant now);
 
+/// Like short_time, to the second and never without the clock: "14:32:07", "Mon 17:40:03", "2030-01-02 17:40:03".
+[[nodiscard]] std::string exact_time(const std::tm& then, const std::tm& now);
+[[nodiscard]] std::string exact_time(Instant then, Instant now);
+
 /// The one of `known` that `typed` was most likely meant to be; empty when none is near.
 [[nodiscard]] std::string nearest_word(std::string_view typed, std::span<const std::string> known);
 

@@ -85,6 +85,15 @@ TEST(Text, TellsTimesAsShortAsTheyAreClear) {
   EXPECT_EQ(short_time(at(2031, 3, 6, 14, 0), now), "2031-03-06");
 }
 
+TEST(Text, TellsTimesToTheSecond) {
+  const auto now = at(2030, 3, 6, 14, 0);
+  auto then = at(2030, 3, 6, 9, 4);
+  then.tm_sec = 7;
+  EXPECT_EQ(exact_time(then, now), "09:04:07");
+  EXPECT_EQ(exact_time(at(2030, 3, 4, 17, 40), now), "Mon 17:40:00");
+  EXPECT_EQ(exact_time(at(2030, 2, 27, 17, 40), now), "2030-02-27 17:40:00");
+}
+
 TEST(Text, GuessesWhatWasMeant) {
   const std::vector<std::string> known{"workers", "request", "requests", "run", "close"};
   EXPECT_EQ(nearest_word("wrokers", known), "workers");
