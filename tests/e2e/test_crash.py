@@ -2,10 +2,11 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 
-from farm import Refused, wait_for
+from farm import Api, Refused, wait_for
 
 COUNTER = "i=0; while :; do i=$((i+1)); echo $i > count; sleep 0.1; done"
 
@@ -151,3 +152,50 @@ def test_a_worker_whose_sshd_was_killed_is_served_again_after_the_job(farm):
     alice.close(number)
     farm.admin().await_worker(dryad.uuid, "IDLE")
     assert farm.boruta(alice, "run", "board=x", "--", "true").code == 0
+
+
+def test_a_creation_repeated_under_its_key_files_one_request_also_after_a_restart(farm):
+    server = farm.start_server()
+    alice, bob = farm.user("alice"), farm.user("bob")
+    body = {"Caps": {"none": "such"}, "Priority": 8}
+
+    def file(api, key, body=body):
+        return api.call("POST", "/api/v1/reqs/", body, more={"Idempotency-Key": key})
+
+    first = file(alice, "k-1")
+    assert first.status == 201, first
+    assert file(alice, "k-1").body == first.body
+    server.process.kill()
+    server.start()
+    again = file(alice, "k-1")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert file(alice, "k-2").body != first.body
+    assert file(bob, "k-1").body != first.body, "a key is its user's own"
+    assert file(alice, "k-1", {**body, "Priority": 4}).status >= 400, "another request under a used key"
+    assert len(farm.admin().requests()) == 3
+
+
+def test_a_creation_whose_answer_was_lost_says_that_it_may_have_been_made(farm):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        reads = []
+
+        def serve():
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    reads.append(connection.recv(65536))
+                if len(reads) == 2:
+                    return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        nowhere = Api(f"http://127.0.0.1:{listener.getsockname()[1]}", "token")
+        user = farm.boruta(nowhere, "users", "add", "alice")
+        token = farm.boruta(nowhere, "tokens", "add-worker", "w1")
+        thread.join(10)
+    for ran, check in ((user, "`boruta users`"), (token, "`boruta tokens`")):
+        assert ran.code == 75 and ran.out == "", ran
+        assert "may have been made all the same" in ran.err and check in ran.err, ran
+    assert len(reads) == 2, "neither is repeated"
+    gone = farm.boruta(nowhere, "users", "add", "alice")
+    assert gone.code == 75 and "may have been made" not in gone.err, "nothing was sent"
