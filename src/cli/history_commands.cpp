@@ -72,11 +72,11 @@ Task<int> show_history(Session* session, SubjectArguments arguments) {
 }
 
 Task<int> watch(Session* session, SubjectArguments arguments) {
-  const auto workers = session->need(co_await session->api().list_workers()).value;
-  auto names = name_workers(workers);
   WatchOptions options;
   options.all = arguments.all;
   options.title = "the farm";
+  const auto workers = session->need(co_await session->api().list_workers()).value;
+  auto names = name_workers(workers);
   if (!arguments.subject.empty()) {
     auto subject = find_subject(arguments.subject, workers, names);
     options.selection.request = subject.request;

@@ -56,7 +56,9 @@ std::chrono::seconds total_of(const std::vector<UsageInfo>& usage) {
 
 Table jobs_table(std::vector<UsageInfo> usage, const WorkerNames& names, Instant now) {
   const auto total = total_of(usage);
-  std::ranges::stable_sort(usage, [](const UsageInfo& left, const UsageInfo& right) { return left.held > right.held; });
+  std::ranges::sort(usage, [](const UsageInfo& left, const UsageInfo& right) {
+    return std::tie(right.held, left.request) < std::tie(left.held, right.request);
+  });
   Table table({"REQUEST", "OWNER", "WORKER", "STARTED", "TIME", "SHARE", "STATE", ""});
   for (const auto& job : usage) {
     table.add({{std::to_string(job.request.value)},

@@ -38,23 +38,31 @@ WatchSession::WatchSession(Session* session, WatchOptions options, WorkerNames n
       }) {}
 
 Task<int> WatchSession::run() {
-  while (true) {
-    auto news = co_await stream_->next();
-    if (interrupts_.any()) break;
-    if (!news) session_->fail(news.error());
-    const auto code = co_await take(std::move(*news));
-    if (interrupts_.any()) break;
-    if (code) co_return *code;
-    if (std::ferror(stdout) != 0) throw CliError(ExitCode::kInternal, "standard output could not be written");
-  }
-  co_return to_int(ExitCode::kInterrupted);
+  std::optional<int> code;
+  while (!code) code = co_await step();
+  co_return *code;
+}
+
+Task<std::optional<int>> WatchSession::step() {
+  const auto news = co_await stream_->next();
+  if (interrupts_.any()) co_return to_int(ExitCode::kInterrupted);
+  if (!news) session_->fail(news.error());
+  const auto code = co_await take(*news);
+  if (interrupts_.any()) co_return to_int(ExitCode::kInterrupted);
+  if (std::ferror(stdout) != 0) throw CliError(ExitCode::kInternal, "standard output could not be written");
+  co_return code;
 }
 
 Task<std::optional<int>> WatchSession::take(client::StreamNews news) {
-  if (const auto* at = std::get_if<client::StreamOpened>(&news)) co_return co_await opened(at->position);
-  if (auto* event = std::get_if<client::Reply<EventInfo>>(&news)) co_return co_await tell(std::move(*event));
-  lost(std::get<client::StreamLost>(news).why);
-  co_return std::nullopt;
+  std::optional<int> code;
+  if (const auto* at = std::get_if<client::StreamOpened>(&news)) {
+    code = co_await opened(at->position);
+  } else if (const auto* event = std::get_if<client::Reply<EventInfo>>(&news)) {
+    code = co_await tell(*event);
+  } else {
+    lost(std::get<client::StreamLost>(news).why);
+  }
+  co_return code;
 }
 
 Task<std::optional<int>> WatchSession::opened(std::uint64_t position) {

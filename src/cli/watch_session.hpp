@@ -29,6 +29,8 @@ class WatchSession {
   Task<int> run();
 
  private:
+  /// Awaits one piece of news and tells it. A code ends the watch.
+  Task<std::optional<int>> step();
   Task<std::optional<int>> take(client::StreamNews news);
   Task<std::optional<int>> opened(std::uint64_t position);
   /// Tells how the request stands; the exit code when it had ended before `position`.

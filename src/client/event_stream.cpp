@@ -74,12 +74,7 @@ Task<Answer<StreamNews>> EventStream::next() {
       if (*news) co_return std::move(**news);
       continue;
     }
-    Answer<void> went_on;
-    if (open_) {
-      went_on = co_await read();
-    } else {
-      went_on = co_await open();
-    }
+    auto went_on = co_await go_on();
     if (went_on) continue;
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (aborted_ || cancelled != asio::cancellation_type::none) break;
@@ -88,6 +83,8 @@ Task<Answer<StreamNews>> EventStream::next() {
   }
   co_return std::unexpected(given_up());
 }
+
+Task<Answer<void>> EventStream::go_on() { return open_ ? read() : open(); }
 
 Task<Answer<void>> EventStream::open() {
   if (delay_ > std::chrono::nanoseconds::zero()) {
@@ -135,7 +132,7 @@ Answer<std::optional<StreamNews>> EventStream::take(SseMessage message) {
   if (message.id) {
     const auto position = parse_position(*message.id);
     if (!position) return std::unexpected(protocol_error("the stream's id is no number"));
-    position_ = *position;
+    position_ = position;
   }
   if (event) return StreamNews(Reply<EventInfo>{.value = std::move(**event), .json = std::move(message.data)});
   if (std::exchange(greeted_, true) || !position_) return std::nullopt;

@@ -69,6 +69,8 @@ class EventStream {
               std::shared_ptr<TlsTrust> trust);
 
   [[nodiscard]] HttpRequest to_http() const;
+  /// Opens or reads, as is needed.
+  Task<Answer<void>> go_on();
   /// Waits until it is time, and opens a connection.
   Task<Answer<void>> open();
   /// Adds to `pending_`.
