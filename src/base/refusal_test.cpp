@@ -37,6 +37,8 @@ const std::vector<Row> kTable{
     {RefusalCode::kNotInMaintenance, 400, 9, "not_in_maintenance", "ignored",
      "invalid request: Worker is not in FAIL or MAINTENANCE state"},
     {RefusalCode::kAlreadyExists, 409, 6, "already_exists", "there is one", "there is one"},
+    {RefusalCode::kKeyReused, 422, 3, "key_reused", "ignored",
+     "this Idempotency-Key came before with another body: use a new key for a new request"},
     {RefusalCode::kTooMany, 429, 8, "too_many", "slow down", "slow down"},
     {RefusalCode::kTooLarge, 413, 8, "too_large", "1 MiB at most", "1 MiB at most"},
     {RefusalCode::kUnavailable, 503, 14, "unavailable", "stopping", "stopping"}};

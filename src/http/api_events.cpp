@@ -162,12 +162,15 @@ Task<HttpResponse> Api::get_request_events(const Call* call) {
 Task<HttpResponse> Api::get_worker_events(const Call* call) {
   const auto uuid = decode_worker_uuid(call->id);
   if (!uuid) co_return refused(uuid.error());
+  store::EventQuery subject{.after = {}, .request = std::nullopt, .worker = *uuid};
+  // Also of one that is deregistered: "who had it?" is asked later.
+  auto answer = co_await history(call, std::move(subject));
+  if (answer.body != "[]") co_return answer;
   auto check = [uuid = *uuid](server::View& view) { return view.farm().find_worker(uuid) != nullptr; };
   const auto known = co_await coordinator_.read(std::move(check));
   if (!known) co_return refused(known.error());
   if (!*known) co_return refused({.code = RefusalCode::kWorkerNotFound, .detail = {}});
-  store::EventQuery subject{.after = {}, .request = std::nullopt, .worker = *uuid};
-  co_return co_await history(call, std::move(subject));
+  co_return answer;
 }
 
 Task<HttpResponse> Api::get_events(const Call* call) {

@@ -93,6 +93,18 @@ TEST_F(Histories, TellFromWhatToWhatAndWhy) {
   EXPECT_EQ(states, (std::vector<std::string>{"MAINTENANCE", "PREPARE", "IDLE", "RUNNING", "PREPARE", "IDLE"}));
 }
 
+TEST_F(Histories, OutliveTheirWorker) {
+  run_a_job();
+  const auto path = "/api/v1/workers/" + std::string(kUuid);
+  harness_.call("POST", path + "/setstate", R"({"WorkerState":"MAINTENANCE"})", admin_);
+  harness_.run_agents();
+  EXPECT_EQ(harness_.status("POST", path + "/deregister", {}, admin_), 204U);
+  EXPECT_EQ(harness_.status("GET", path, {}, alice_), 404U);
+  const auto events = json::parse(harness_.call("GET", path + "/events", {}, alice_).body).as_array();
+  EXPECT_EQ(events.back().at("Type").as_string(), "worker deregistered");
+  EXPECT_EQ(harness_.status("GET", "/api/v1/workers/fa4e0000-0000-4000-8000-00000000ffff/events", {}, alice_), 404U);
+}
+
 TEST_F(Histories, ComePageByPage) {
   run_a_job();
   const auto path = "/api/v1/workers/" + std::string(kUuid) + "/events";
