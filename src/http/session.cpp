@@ -192,6 +192,9 @@ class HttpSession final : public Session {
   }
 
   bool put() {
+    // Chunks end in at least these bytes, so more will come; of fewer Beast 1.81 makes an assertion that fails.
+    constexpr std::size_t kLastChunk = std::string_view("0\r\n\r\n").size();
+    if (parser_->is_header_done() && parser_->chunked() && buffer_.size() < kLastChunk) return true;
     error_code error;
     buffer_.consume(parser_->put(buffer_.data(), error));
     if (!error || error == beast::http::error::need_more) return true;

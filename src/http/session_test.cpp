@@ -182,6 +182,20 @@ TEST_F(SessionTest, TakesChunkedBodies) {
       ok("abcde"));
 }
 
+TEST_F(SessionTest, PutsTogetherChunksThatComeByteByByte) {
+  const std::string head = "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::pair<std::string, std::string_view> cases[] = {{"0\r\n\r\n", ""},
+                                                            {"1\r\na\r\n0\r\n\r\n", "a"},
+                                                            {"0;x=y\r\nX: y\r\n\r\n", ""},
+                                                            {"3;x\r\nabc\r\n2\r\nde\r\n00\r\nX: y\r\n\r\n", "abcde"}};
+  for (const auto& [chunks, body] : cases) {
+    SCOPED_TRACE(chunks);
+    std::string answer;
+    for (const char byte : head + chunks) answer += exchange(std::string_view(&byte, 1));
+    EXPECT_EQ(answer, ok(body));
+  }
+}
+
 TEST_F(SessionTest, AnswersHeadWithTheLengthAndWithoutTheBody) {
   EXPECT_EQ(exchange("HEAD /long HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
   EXPECT_EQ(exchange(post("/echo", "next")), ok("next"));
