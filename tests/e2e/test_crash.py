@@ -8,7 +8,8 @@ import time
 
 from farm import Api, Refused, wait_for
 
-COUNTER = "i=0; while :; do i=$((i+1)); echo $i > count; sleep 0.1; done"
+# The count is replaced, never half written, so that it can be read at any time.
+COUNTER = "i=0; while :; do i=$((i+1)); echo $i > count.new; mv count.new count; sleep 0.1; done"
 
 
 def hammer(api, acknowledged, stop):
