@@ -133,6 +133,7 @@ Rows Farm::rows() const {
 }
 
 void Farm::index(const Request& request) {
+  list_columns_.set(request);
   if (is_terminal(request.state)) return;
   open_requests_.insert(request.id);
   if (request.state == RequestState::kWaiting) {

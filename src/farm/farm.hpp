@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "farm/events.hpp"
+#include "farm/list_columns.hpp"
 #include "farm/policy.hpp"
 #include "farm/rows.hpp"
 #include "farm/types.hpp"
@@ -68,6 +69,8 @@ class Farm {
   [[nodiscard]] const std::map<TokenId, Token>& tokens() const { return tokens_; }
   /// Also revoked and expired ones.
   [[nodiscard]] const Token* find_token(std::string_view hash) const;
+  /// Of all requests.
+  [[nodiscard]] const ListColumns& list_columns() const { return list_columns_; }
   /// By the request that was filed, so the oldest first.
   [[nodiscard]] const std::map<RequestId, Creation>& creations() const { return creations_; }
   /// What `owner` has filed under `key`, maybe long ago.
@@ -122,6 +125,7 @@ class Farm {
   std::map<std::string, UserId, std::less<>> users_by_name_;
   std::map<std::string, TokenId, std::less<>> tokens_by_hash_;
   std::map<std::pair<UserId, std::string>, RequestId, std::less<>> creations_by_key_;
+  ListColumns list_columns_;
   std::set<RequestId> open_requests_;
   std::set<std::pair<Instant, RequestId>> deadlines_;
   std::set<std::pair<Instant, RequestId>> job_ends_;

@@ -1,6 +1,8 @@
 #include "farm/listing.hpp"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -10,124 +12,148 @@
 namespace boruta::farm {
 namespace {
 
-template <class Record>
-using Less = bool (*)(const Record& left, const Record& right);
+constexpr std::size_t kRequestStates = static_cast<std::size_t>(RequestState::kFailed) + 1;
 
-/// Finds the page among records that come in any order, holding no more of them than the page has.
-template <class Record>
+bool travels_upwards(const Paging& paging) {
+  return (paging.order == SortOrder::kAscending) == (paging.direction == PageDirection::kForward);
+}
+
+/// Finds the page among places that come in any order, holding no more of them than the page has.
+template <class Place, class Less = std::less<Place>>
 class PageBuilder {
  public:
-  PageBuilder(Less<Record> less, Paging paging, const Record* border) : less_(less), paging_(paging), border_(border) {
+  struct Found {
+    std::vector<Place> items;
+    std::size_t total = 0;
+    std::size_t remaining = 0;
+  };
+
+  PageBuilder(Paging paging, std::optional<Place> border, Less less = {})
+      : less_(less), paging_(paging), upwards_(travels_upwards(paging)), border_(std::move(border)) {
     BORUTA_ASSERT(paging.limit > 0);
   }
 
-  void add(const Record& record) {
+  void add(const Place& place) {
     ++total_;
-    if (border_ != nullptr && !is_nearer(*border_, record)) return;
+    if (border_ && !is_nearer(*border_, place)) return;
     ++beyond_border_;
     if (nearest_.size() < paging_.limit) {
-      nearest_.push_back(&record);
+      nearest_.push_back(place);
       std::ranges::push_heap(nearest_, nearer());
-    } else if (is_nearer(record, *nearest_.front())) {
+    } else if (is_nearer(place, nearest_.front())) {
       std::ranges::pop_heap(nearest_, nearer());
-      nearest_.back() = &record;
+      nearest_.back() = place;
       std::ranges::push_heap(nearest_, nearer());
     }
   }
 
-  [[nodiscard]] Page<Record> take() {
+  [[nodiscard]] Found take() {
     std::ranges::sort(nearest_, nearer());
     if (paging_.direction == PageDirection::kBackward) std::ranges::reverse(nearest_);
     const auto remaining = beyond_border_ - nearest_.size();
-    return Page<Record>{.items = std::move(nearest_), .total = total_, .remaining = remaining};
+    return Found{.items = std::move(nearest_), .total = total_, .remaining = remaining};
   }
 
  private:
   /// Whether travel meets `left` before `right`.
-  [[nodiscard]] bool is_nearer(const Record& left, const Record& right) const {
-    const bool ascending = paging_.order == SortOrder::kAscending;
-    const bool forward = paging_.direction == PageDirection::kForward;
-    return ascending == forward ? less_(left, right) : less_(right, left);
+  [[nodiscard]] bool is_nearer(const Place& left, const Place& right) const {
+    return upwards_ ? less_(left, right) : less_(right, left);
   }
   [[nodiscard]] auto nearer() const {
-    return [this](const Record* left, const Record* right) { return is_nearer(*left, *right); };
+    return [this](const Place& left, const Place& right) { return is_nearer(left, right); };
   }
 
-  Less<Record> less_;
+  Less less_;
   Paging paging_;
-  const Record* border_;
+  bool upwards_;
+  std::optional<Place> border_;
   std::size_t total_ = 0;
   std::size_t beyond_border_ = 0;
   /// A heap whose front is the farthest.
-  std::vector<const Record*> nearest_;
+  std::vector<Place> nearest_;
 };
 
-Less<Request> less_by(RequestSort sort) {
-  switch (sort) {
-    case RequestSort::kId:
-      return [](const Request& left, const Request& right) { return left.id < right.id; };
-    case RequestSort::kPriority:
-      return [](const Request& left, const Request& right) {
-        return std::pair(left.priority, left.id) < std::pair(right.priority, right.id);
-      };
-    case RequestSort::kState:
-      return [](const Request& left, const Request& right) {
-        return std::pair(to_string(left.state), left.id) < std::pair(to_string(right.state), right.id);
-      };
-    case RequestSort::kDeadline:
-      return [](const Request& left, const Request& right) {
-        return std::pair(left.deadline.at, left.id) < std::pair(right.deadline.at, right.id);
-      };
-    case RequestSort::kValidAfter:
-      return [](const Request& left, const Request& right) {
-        return std::pair(left.valid_after.at, left.id) < std::pair(right.valid_after.at, right.id);
-      };
-  }
-  assertion_failed("a sort out of its range", std::source_location::current());
-}
+using WorkerLess = bool (*)(const Worker* left, const Worker* right);
 
-Less<Worker> less_by(WorkerSort sort) {
+WorkerLess less_by(WorkerSort sort) {
   switch (sort) {
     case WorkerSort::kUuid:
-      return [](const Worker& left, const Worker& right) { return left.uuid < right.uuid; };
+      return [](const Worker* left, const Worker* right) { return left->uuid < right->uuid; };
     case WorkerSort::kState:
-      return [](const Worker& left, const Worker& right) {
-        return std::pair(to_string(left.state), left.uuid) < std::pair(to_string(right.state), right.uuid);
+      return [](const Worker* left, const Worker* right) {
+        return std::pair(to_string(left->state), left->uuid) < std::pair(to_string(right->state), right->uuid);
       };
     case WorkerSort::kGroups:
-      return [](const Worker& left, const Worker& right) {
-        return std::tie(groups_of(left), left.uuid) < std::tie(groups_of(right), right.uuid);
+      return [](const Worker* left, const Worker* right) {
+        return std::tie(groups_of(*left), left->uuid) < std::tie(groups_of(*right), right->uuid);
       };
   }
   assertion_failed("a sort out of its range", std::source_location::current());
 }
 
-template <class Item>
-bool holds(const std::optional<std::vector<Item>>& list, const Item& item) {
-  return !list || std::ranges::find(*list, item) != list->end();
+/// What a sort orders by before the id. By id alone: the same for all.
+using Key = std::int64_t;
+
+/// States are ordered by their names.
+std::array<Key, kRequestStates> state_ranks() {
+  std::array<Key, kRequestStates> ranks{};
+  for (std::size_t state = 0; state < kRequestStates; ++state) {
+    for (std::size_t other = 0; other < kRequestStates; ++other) {
+      const bool behind = to_string(static_cast<RequestState>(other)) < to_string(static_cast<RequestState>(state));
+      ranks.at(state) += behind ? 1 : 0;
+    }
+  }
+  return ranks;
 }
 
-/// A request filter made ready to be asked often.
+/// Calls `use` with a function from id to key.
+template <class Use>
+auto with_key_of(const ListColumns& columns, RequestSort sort, Use use) {
+  switch (sort) {
+    case RequestSort::kId:
+      return use([](RequestId) { return Key{0}; });
+    case RequestSort::kPriority:
+      return use([&columns](RequestId id) { return Key{columns.priority(id)}; });
+    case RequestSort::kState:
+      return use([&columns, ranks = state_ranks()](RequestId id) {
+        return ranks[static_cast<std::size_t>(columns.state(id))];
+      });
+    case RequestSort::kDeadline:
+      return use([&columns](RequestId id) { return Key{columns.deadline(id).time_since_epoch().count()}; });
+    case RequestSort::kValidAfter:
+      return use([&columns](RequestId id) { return Key{columns.valid_after(id).time_since_epoch().count()}; });
+  }
+  assertion_failed("a sort out of its range", std::source_location::current());
+}
+
+/// A request filter made ready to be asked often, but for the ids.
 class RequestMatch {
  public:
-  RequestMatch(const Farm& farm, const RequestFilter& filter) : filter_(filter) {
+  RequestMatch(const Farm& farm, const RequestFilter& filter) : columns_(farm.list_columns()) {
+    for (const auto state : filter.states.value_or(std::vector<RequestState>{})) states_ |= bit(state);
+    if (!filter.states) states_ = ~0U;
+    for (const auto priority : filter.priorities.value_or(std::vector<std::int64_t>{})) {
+      if (priority >= 0 && priority <= limits::kLowestPriority) priorities_ |= 1U << static_cast<unsigned>(priority);
+    }
+    if (!filter.priorities) priorities_ = ~0U;
     if (!filter.owners) return;
     owners_.emplace();
     for (const auto& [id, user] : farm.users()) {
-      if (holds(filter.owners, user.name)) owners_->insert(id);
+      if (std::ranges::find(*filter.owners, user.name) != filter.owners->end()) owners_->insert(id);
     }
   }
 
-  /// Of everything but the ids.
-  [[nodiscard]] bool operator()(const Request& request) const {
-    return holds(filter_.states, request.state) && holds(filter_.priorities, std::int64_t{request.priority.value}) &&
-           (!owners_ || owners_->contains(request.owner));
+  [[nodiscard]] bool operator()(RequestId id) const {
+    return (states_ & bit(columns_.state(id))) != 0 && (priorities_ & 1U << columns_.priority(id)) != 0 &&
+           (!owners_ || owners_->contains(columns_.owner(id)));
   }
 
-  [[nodiscard]] bool only_open() const { return filter_.states && std::ranges::none_of(*filter_.states, is_terminal); }
-
  private:
-  const RequestFilter& filter_;
+  static unsigned bit(RequestState state) { return 1U << static_cast<unsigned>(state); }
+
+  const ListColumns& columns_;
+  unsigned states_ = 0;
+  unsigned priorities_ = 0;
   std::optional<std::set<UserId>> owners_;
 };
 
@@ -135,21 +161,40 @@ bool is_unfiltered(const RequestFilter& filter) {
   return !filter.ids && !filter.priorities && !filter.states && !filter.owners;
 }
 
-/// Calls `visit` with every request that `filter` may match, from the smallest set that is at hand.
+/// Calls `visit` with the id of every request that `filter` may match, from the smallest set that is at hand; of all,
+/// in the direction of travel, lest each is nearer than those before.
 template <class Visit>
-void visit_candidates(const Farm& farm, const RequestFilter& filter, const RequestMatch& matches, Visit visit) {
-  const auto look_up = [&](const auto& ids) {
-    for (const auto id : ids) {
-      if (const auto* request = farm.find_request(id)) visit(*request);
-    }
-  };
+void visit_candidates(const Farm& farm, const RequestQuery& query, Visit visit) {
+  const auto& filter = query.filter;
+  const std::uint64_t size = farm.requests().size();
   if (filter.ids) {
-    look_up(std::set<RequestId>(filter.ids->begin(), filter.ids->end()));
-  } else if (matches.only_open()) {
-    look_up(farm.open_requests());
+    for (const auto id : std::set<RequestId>(filter.ids->begin(), filter.ids->end())) {
+      if (id.value > 0 && id.value <= size) visit(id);
+    }
+  } else if (filter.states && std::ranges::none_of(*filter.states, is_terminal)) {
+    for (const auto id : farm.open_requests()) visit(id);
+  } else if (travels_upwards(query.paging)) {
+    for (std::uint64_t id = 1; id <= size; ++id) visit(RequestId{id});
   } else {
-    for (std::uint64_t id = 1; id <= farm.requests().size(); ++id) visit(*farm.find_request(RequestId{id}));
+    for (std::uint64_t id = size; id > 0; --id) visit(RequestId{id});
   }
+}
+
+/// The page of requests whose keys `key_of` tells.
+template <class KeyOf>
+Page<Request> page_by(const Farm& farm, const RequestQuery& query, KeyOf key_of) {
+  const auto placed = [&key_of](RequestId id) { return std::pair(key_of(id), id); };
+  const RequestMatch matches(farm, query.filter);
+  PageBuilder<decltype(placed(RequestId{}))> builder(
+      query.paging, query.border ? std::optional(placed(*query.border)) : std::nullopt);
+  visit_candidates(farm, query, [&](RequestId id) {
+    if (matches(id)) builder.add(placed(id));
+  });
+  const auto found = builder.take();
+  Page<Request> page{.items = {}, .total = found.total, .remaining = found.remaining};
+  page.items.reserve(found.items.size());
+  for (const auto& [key, id] : found.items) page.items.push_back(farm.find_request(id));
+  return page;
 }
 
 /// The page by id of all requests: ids are dense, so it is a range.
@@ -157,7 +202,7 @@ Page<Request> page_of_all(const Farm& farm, const RequestQuery& query) {
   const auto& paging = query.paging;
   const std::uint64_t size = farm.requests().size();
   const bool ascending = paging.order == SortOrder::kAscending;
-  const bool upwards = ascending == (paging.direction == PageDirection::kForward);
+  const bool upwards = travels_upwards(paging);
   // What lies beyond the border is [first, last], walked towards one of its ends.
   const std::uint64_t first = upwards && query.border ? query.border->value + 1 : 1;
   const std::uint64_t last = !upwards && query.border ? query.border->value - 1 : size;
@@ -180,15 +225,10 @@ std::unexpected<Refusal> no_border(std::string_view kind) {
 }  // namespace
 
 std::expected<Page<Request>, Refusal> list_requests(const Farm& farm, const RequestQuery& query) {
-  const Request* border = query.border ? farm.find_request(*query.border) : nullptr;
-  if (query.border && border == nullptr) return no_border("request");
+  if (query.border && farm.find_request(*query.border) == nullptr) return no_border("request");
   if (query.sort == RequestSort::kId && is_unfiltered(query.filter)) return page_of_all(farm, query);
-  PageBuilder<Request> builder(less_by(query.sort), query.paging, border);
-  const RequestMatch matches(farm, query.filter);
-  visit_candidates(farm, query.filter, matches, [&](const Request& request) {
-    if (matches(request)) builder.add(request);
-  });
-  return builder.take();
+  return with_key_of(farm.list_columns(), query.sort,
+                     [&](auto key_of) { return page_by(farm, query, std::move(key_of)); });
 }
 
 std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const WorkerQuery& query) {
@@ -196,7 +236,8 @@ std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const Worker
   if (query.border && border == nullptr) return no_border("worker");
   auto groups = query.filter.groups;
   if (groups) normalize(*groups);
-  PageBuilder<Worker> builder(less_by(query.sort), query.paging, border);
+  PageBuilder<const Worker*, WorkerLess> builder(query.paging, border == nullptr ? std::nullopt : std::optional(border),
+                                                 less_by(query.sort));
   for (const auto& [uuid, worker] : farm.workers()) {
     const auto& caps = worker.registration.caps;
     const auto has = [&caps](const auto& wanted) {
@@ -204,9 +245,10 @@ std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const Worker
       return found != caps.end() && found->second == wanted.second;
     };
     if (groups && !intersects(*groups, groups_of(worker))) continue;
-    if (std::ranges::all_of(query.filter.caps, has)) builder.add(worker);
+    if (std::ranges::all_of(query.filter.caps, has)) builder.add(&worker);
   }
-  return builder.take();
+  auto found = builder.take();
+  return Page<Worker>{.items = std::move(found.items), .total = found.total, .remaining = found.remaining};
 }
 
 }  // namespace boruta::farm
