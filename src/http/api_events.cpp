@@ -138,7 +138,7 @@ Task<HttpResponse> Api::history(const Call* call, store::EventQuery subject) {
   subject.after = EventSeq{*after};
   subject.limit = *limit == 0 ? kUsualPage : *limit;
   const auto about = subject.worker ? Subject::kWorker : Subject::kRequest;
-  const auto events = co_await coordinator_.read_events(std::move(subject));
+  const auto events = co_await coordinator_.read_events(subject);
   if (!events) co_return refused(events.error());
   auto response = json_response();
   JsonWriter json(response.body);
@@ -155,16 +155,16 @@ Task<HttpResponse> Api::get_request_events(const Call* call) {
   const auto known = co_await coordinator_.read(std::move(check));
   if (!known) co_return refused(known.error());
   if (!*known) co_return refused({.code = RefusalCode::kRequestNotFound, .detail = {}});
-  store::EventQuery subject{.after = {}, .request = *id, .worker = std::nullopt};
-  co_return co_await history(call, std::move(subject));
+  const store::EventQuery subject{.after = {}, .request = *id, .worker = std::nullopt};
+  co_return co_await history(call, subject);
 }
 
 Task<HttpResponse> Api::get_worker_events(const Call* call) {
   const auto uuid = decode_worker_uuid(call->id);
   if (!uuid) co_return refused(uuid.error());
-  store::EventQuery subject{.after = {}, .request = std::nullopt, .worker = *uuid};
+  const store::EventQuery subject{.after = {}, .request = std::nullopt, .worker = *uuid};
   // Also of one that is deregistered: "who had it?" is asked later.
-  auto answer = co_await history(call, std::move(subject));
+  auto answer = co_await history(call, subject);
   if (answer.body != "[]") co_return answer;
   auto check = [uuid = *uuid](server::View& view) { return view.farm().find_worker(uuid) != nullptr; };
   const auto known = co_await coordinator_.read(std::move(check));

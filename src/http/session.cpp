@@ -127,21 +127,21 @@ class HttpSession final : public Session {
       wipe(response->body);
       wipe(out_);
     }
-    if (written && response->stream && !head_only) co_await stream_or_hang_up(*response->stream);
+    if (written && response->stream && !head_only) co_await stream_or_hang_up(response->stream.get());
     co_return written&& keep;
   }
 
   /// Sends what `stream` brings until it ends, the client hangs up or reads too slowly, or the server stops.
-  Task<void> stream_or_hang_up(BodyStream& stream) {
+  Task<void> stream_or_hang_up(BodyStream* stream) {
     using asio::experimental::awaitable_operators::operator||;
     co_await (pump(stream) || watch_for_hang_up() || context_.stop.wait());
   }
 
-  Task<void> pump(BodyStream& stream) {
+  Task<void> pump(BodyStream* stream) {
     bool more = true;
     while (more) {
       enter(Phase::kHandling, std::nullopt);
-      const auto piece = co_await stream.next();
+      const auto piece = co_await stream->next();
       more = piece && co_await write_all(asio::buffer(*piece), asio::const_buffer());
     }
   }

@@ -12,6 +12,7 @@ namespace boruta::runtime {
 
 /// Awaits `task` for at most `limit`. Nothing when the time was up first: the task is then cancelled, and has ended.
 template <class T>
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the clock outlives every task
 Task<std::optional<T>> with_deadline(Clock& clock, Duration limit, Task<T> task) {
   using namespace asio::experimental::awaitable_operators;
   auto result = co_await (std::move(task) || sleep_for(clock, limit));
@@ -20,6 +21,7 @@ Task<std::optional<T>> with_deadline(Clock& clock, Duration limit, Task<T> task)
 }
 
 /// The same for a task without result: whether it ended in time.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the clock outlives every task
 inline Task<bool> with_deadline(Clock& clock, Duration limit, Task<void> task) {
   using namespace asio::experimental::awaitable_operators;
   const auto result = co_await (std::move(task) || sleep_for(clock, limit));

@@ -137,6 +137,7 @@ void Coordinator::update_keys(const match::Step& step, Secret secret, store::Eve
     if (prepared == nullptr) continue;
     batch.put_keys.push_back(store::StoredKey{.worker = prepared->uuid, .pem = secret});
     keys_.insert_or_assign(prepared->uuid, std::move(secret));
+    break;  // a step prepares one worker at most
   }
   for (const auto uuid : step.touched.workers) {
     const auto* worker = engine_.farm().find_worker(uuid);

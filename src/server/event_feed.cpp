@@ -67,8 +67,8 @@ Task<std::expected<farm::Events, FeedEnd>> EventFeed::Reader::next_on_strand(Dur
   } else if (live_) {
     co_return std::unexpected(FeedEnd::kFellBehind);
   } else {
-    store::EventQuery query{.after = after_, .request = std::nullopt, .worker = std::nullopt, .limit = kPage};
-    auto read = co_await feed_.coordinator_.read_events(std::move(query));
+    const store::EventQuery query{.after = after_, .request = std::nullopt, .worker = std::nullopt, .limit = kPage};
+    auto read = co_await feed_.coordinator_.read_events(query);
     if (!read || read->empty()) co_return std::unexpected(FeedEnd::kStopped);
     page = std::move(*read);
   }
