@@ -322,6 +322,7 @@ TEST(SessionRefusals, NameWhatIsAmbiguousAboutTheBodyAndClose) {
       {"a length beyond all numbers", kPost + "Content-Length: 18446744073709551617\r\n\r\na", "HTTP/1.1 400 ",
        "not HTTP/1.1"},
       {"a chunk without a size", kChunked + "zz\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
+      {"a chunk without a size, and no more", kChunked + "zz\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
       {"a chunk with a sign", kChunked + "+3\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
       {"a chunk beyond all numbers", kChunked + "10000000000000001\r\na\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
       {"a chunk longer than its size", kChunked + "3\r\nabcd\r\n0\r\n\r\n", "HTTP/1.1 400 ", "not HTTP/1.1"},
