@@ -13,7 +13,7 @@ namespace {
 
 /// What the server answers with; anything else counts as "other".
 constexpr std::array kStatuses{200U, 201U, 202U, 204U, 304U, 308U, 400U, 401U, 403U, 404U, 405U,
-                               408U, 409U, 410U, 413U, 421U, 429U, 431U, 500U, 501U, 503U};
+                               408U, 409U, 410U, 413U, 421U, 422U, 429U, 431U, 500U, 501U, 503U};
 constexpr std::size_t kStatusSlots = kStatuses.size() + 1;
 
 /// Upper bounds in seconds; acquire_worker may wait for hours.
