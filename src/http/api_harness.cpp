@@ -25,6 +25,18 @@ Task<void> pull_into(std::shared_ptr<BodyStream> stream, std::shared_ptr<ApiHarn
 
 }  // namespace
 
+std::string_view word_of(Caller caller) {
+  switch (caller) {
+    case Caller::kAnyone:
+      return "anyone";
+    case Caller::kUser:
+      return "user";
+    case Caller::kAdmin:
+      return "admin";
+  }
+  return {};
+}
+
 void DirectCommitter::submit(store::EventBatch batch) {
   ASSERT_TRUE(journal_.append(batch));
   asio::post(executor_, [this, last = batch.last_seq()] { on_durable_(last); });

@@ -16,6 +16,9 @@
 
 namespace boruta::http {
 
+/// Who may call a route, in the words of its description.
+[[nodiscard]] std::string_view word_of(Caller caller);
+
 /// Commits at once, in memory.
 class DirectCommitter final : public server::Committer {
  public:

@@ -25,18 +25,6 @@ std::string as_pattern(std::string path) {
   return path.replace(open, path.find('}') + 1 - open, ":id");
 }
 
-std::string_view word_of(Caller caller) {
-  switch (caller) {
-    case Caller::kAnyone:
-      return "anyone";
-    case Caller::kUser:
-      return "user";
-    case Caller::kAdmin:
-      return "admin";
-  }
-  return {};
-}
-
 std::string upper(std::string_view text) {
   std::string result(text);
   for (auto& character : result) character = static_cast<char>(std::toupper(static_cast<unsigned char>(character)));

@@ -6,28 +6,17 @@
 #include <algorithm>
 
 #include "http/api.hpp"
+#include "http/api_harness.hpp"
 #include "http/cors.hpp"
 #include "http/url.hpp"
 
 namespace boruta::http {
 namespace {
 
-std::string_view word_for(Caller caller) {
-  switch (caller) {
-    case Caller::kAnyone:
-      return "anyone";
-    case Caller::kUser:
-      return "user";
-    case Caller::kAdmin:
-      return "admin";
-  }
-  return "";
-}
-
 TEST(Routes, AreThese) {
   std::string all;
   for (const auto& route : Api::routes()) {
-    all += fmt::format("{} {} {}{}\n", to_string(route.method), route.pattern, word_for(route.caller),
+    all += fmt::format("{} {} {}{}\n", to_string(route.method), route.pattern, word_of(route.caller),
                        route.waits ? " waits" : "");
   }
   EXPECT_EQ(all, R"(GET /api/v1/version anyone
