@@ -17,6 +17,9 @@ inline constexpr std::size_t kHttpConnections = 10'000;
 inline constexpr std::size_t kCapsEntries = 64;
 inline constexpr std::size_t kCapsKeyBytes = 64;
 inline constexpr std::size_t kCapsValueBytes = 256;
+inline constexpr std::size_t kRequirements = 32;
+/// In one set, as in: arch in (arm64, armv7).
+inline constexpr std::size_t kRequirementValues = 64;
 inline constexpr std::size_t kGroups = 64;
 inline constexpr std::size_t kGroupNameBytes = 64;
 inline constexpr std::size_t kUserNameBytes = 64;

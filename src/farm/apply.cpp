@@ -29,14 +29,24 @@ class Applier {
 
   void operator()(const UserCreated& event) {
     farm_.users_by_name_.emplace(event.name, event.id);
-    farm_.users_.emplace(event.id,
-                         User{.id = event.id, .name = event.name, .role = event.role, .groups = event.groups});
+    farm_.users_.emplace(
+        event.id, User{.id = event.id, .name = event.name, .role = event.role, .groups = event.groups, .ceilings = {}});
     touched_.users.push_back(event.id);
   }
 
   void operator()(const UserGroupsSet& event) {
     farm_.users_.at(event.id).groups = event.groups;
     touched_.users.push_back(event.id);
+  }
+
+  void operator()(const UserCeilingsSet& event) {
+    farm_.users_.at(event.id).ceilings = event.ceilings;
+    touched_.users.push_back(event.id);
+  }
+
+  void operator()(const GroupCeilingsSet& event) {
+    farm_.groups_.insert_or_assign(event.group, LimitedGroup{.name = event.group, .ceilings = event.ceilings});
+    touched_.groups.push_back(event.group);
   }
 
   void operator()(const UserDeleted& event) {
@@ -78,7 +88,7 @@ class Applier {
     auto& request = farm_.requests_.append(Request{.id = event.id,
                                                    .owner = event.owner,
                                                    .priority = event.priority,
-                                                   .caps = farm_.intern(event.caps),
+                                                   .demand = farm_.intern(Demand{event.caps, event.requirements}),
                                                    .valid_after = event.valid_after,
                                                    .deadline = event.deadline,
                                                    .created = event_.at,
@@ -110,6 +120,7 @@ class Applier {
       request.state = event.state;
       request.changed = event_.at;
       request.reason = event.reason;
+      if (request.job) farm_.loads_.finish(request.owner, request.job->started, event_.at);
     });
   }
 
@@ -123,7 +134,8 @@ class Applier {
                         .timeout_max = event.timeout_max,
                         .claim_by = event.claim_by,
                         .paused_since = std::nullopt,
-                        .tunnel_port = event.tunnel_port};
+                        .tunnel_port = event.tunnel_port,
+                        .overdue = event.overdue};
     });
     farm_.pass_port(event.tunnel_port);
     change(event.worker, [&](Worker& worker) {
@@ -353,6 +365,7 @@ void sort_unique(std::vector<Key>& keys) {
 void apply_event(Farm& farm, const Event& event, Touched& touched) {
   std::visit(Applier(farm, event, touched), event.body);
   sort_unique(touched.users);
+  sort_unique(touched.groups);
   sort_unique(touched.tokens);
   sort_unique(touched.requests);
   sort_unique(touched.workers);

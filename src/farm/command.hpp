@@ -15,6 +15,8 @@ struct StartServer {};
 
 struct CreateRequest {
   Capabilities caps;
+  /// Normalized.
+  Requirements requirements;
   std::int64_t priority = 0;
   std::optional<WallTime> valid_after;
   std::optional<WallTime> deadline;
@@ -137,6 +139,16 @@ struct SetUserGroups {
   Groups groups;
 };
 
+struct SetUserCeilings {
+  std::string name;
+  Ceilings ceilings;
+};
+
+struct SetGroupCeilings {
+  std::string group;
+  Ceilings ceilings;
+};
+
 struct DeleteUser {
   std::string name;
 };
@@ -155,10 +167,11 @@ struct RevokeToken {
   TokenId id;
 };
 
-using CommandBody = std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker,
-                                 SetWorkerState, SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent,
-                                 SetFail, NoteWorker, FinishPrepare, FinishGrant, FinishEndJob, FinishMaintenance,
-                                 MoveTunnel, CreateUser, SetUserGroups, DeleteUser, CreateToken, RevokeToken>;
+using CommandBody =
+    std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker, SetWorkerState,
+                 SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent, SetFail, NoteWorker, FinishPrepare,
+                 FinishGrant, FinishEndJob, FinishMaintenance, MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings,
+                 SetGroupCeilings, DeleteUser, CreateToken, RevokeToken>;
 
 struct Command {
   Actor actor;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
+#include "farm/ceilings.hpp"
 #include "farm/decide.hpp"
 #include "farm/decisions.hpp"
 
@@ -20,6 +21,30 @@ Verdict check_times(Now now, Instant valid_after, Instant deadline) {
 Verdict check_priority(std::int64_t priority) {
   if (priority >= limits::kHighestPriority && priority <= limits::kLowestPriority) return {};
   return refuse(RefusalCode::kInvalid, "requested priority out of bounds");
+}
+
+std::string whose(const Emitter& out, const ReachedCeiling& reached) {
+  return reached.group.empty() ? out.actor().name : fmt::format("group {}", reached.group);
+}
+
+/// Admins stand above ceilings on priority: they may move anybody's request.
+Verdict check_priority_ceiling(const Emitter& out, std::int64_t priority) {
+  if (out.actor().kind == Actor::Kind::kAdmin) return {};
+  const auto ceiling = priority_ceiling(out.farm(), out.actor().user);
+  if (!ceiling || priority >= ceiling->ceiling) return {};
+  return refuse(RefusalCode::kForbidden,
+                fmt::format("Priority is {}, which is more important than {} may ask for: {} to {} are allowed",
+                            priority, whose(out, *ceiling), ceiling->ceiling, limits::kLowestPriority));
+}
+
+Verdict check_ceilings(const Emitter& out, std::int64_t priority) {
+  if (auto verdict = check_priority_ceiling(out, priority); !verdict) return verdict;
+  const auto reached = reached_waiting_ceiling(out.farm(), out.actor().user);
+  if (!reached) return {};
+  return refuse(
+      RefusalCode::kTooMany,
+      fmt::format("{} has {} requests waiting, at most {} are allowed: close some, or wait until they are served",
+                  whose(out, *reached), reached->reached, reached->ceiling));
 }
 
 /// `longest` zero: no limit.
@@ -40,6 +65,7 @@ Verdict check_new(const Emitter& out, const CreateRequest& command, Instant vali
   if (auto verdict = check_times(out.now(), valid_after, deadline); !verdict) return verdict;
   if (auto verdict = check_priority(command.priority); !verdict) return verdict;
   if (auto wrong = check_limits(command.caps)) return refuse(RefusalCode::kInvalid, std::move(*wrong));
+  if (auto verdict = check_ceilings(out, command.priority); !verdict) return verdict;
   if (auto verdict = check_duration("Lease", command.lease, std::chrono::seconds(1), out.policy().lease); !verdict) {
     return verdict;
   }
@@ -83,6 +109,7 @@ Verdict decide_on(Emitter& out, const CreateRequest& command) {
       .id = out.farm().requests().next_id(),
       .owner = out.actor().user,
       .caps = command.caps,
+      .requirements = command.requirements,
       .priority = Priority{static_cast<std::uint8_t>(command.priority)},
       .valid_after = valid_after,
       .deadline = deadline,
@@ -103,6 +130,9 @@ Verdict decide_on(Emitter& out, const UpdateRequest& command) {
   if (auto verdict = check_times(out.now(), valid_after.at, deadline.at); !verdict) return verdict;
   const auto priority = command.priority.value_or(request->priority.value);
   if (auto verdict = check_priority(priority); !verdict) return verdict;
+  if (command.priority) {
+    if (auto verdict = check_priority_ceiling(out, priority); !verdict) return verdict;
+  }
   out.add(RequestUpdated{.id = command.id,
                          .priority = Priority{static_cast<std::uint8_t>(priority)},
                          .valid_after = valid_after,

@@ -27,6 +27,14 @@ Verdict check_groups(Groups& groups) {
   return {};
 }
 
+Verdict check_ceilings(const Ceilings& ceilings) {
+  if (!ceilings.priority) return {};
+  const unsigned priority = ceilings.priority->value;
+  if (priority >= limits::kHighestPriority && priority <= limits::kLowestPriority) return {};
+  return refuse(RefusalCode::kInvalid, fmt::format("Priority is {}, a ceiling from {} to {} is allowed", priority,
+                                                   limits::kHighestPriority, limits::kLowestPriority));
+}
+
 /// The user named in a command that changes it.
 std::expected<const User*, Refusal> find_changeable(const Emitter& out, const std::string& name) {
   if (auto verdict = check_admin(out.actor()); !verdict) return std::unexpected(verdict.error());
@@ -70,6 +78,26 @@ Verdict decide_on(Emitter& out, const SetUserGroups& command) {
   auto groups = command.groups;
   if (auto verdict = check_groups(groups); !verdict) return verdict;
   if ((*user)->groups != groups) out.add(UserGroupsSet{.id = (*user)->id, .groups = std::move(groups)});
+  return {};
+}
+
+Verdict decide_on(Emitter& out, const SetUserCeilings& command) {
+  const auto user = find_changeable(out, command.name);
+  if (!user) return std::unexpected(user.error());
+  if (auto verdict = check_ceilings(command.ceilings); !verdict) return verdict;
+  if ((*user)->ceilings != command.ceilings) {
+    out.add(UserCeilingsSet{.id = (*user)->id, .ceilings = command.ceilings});
+  }
+  return {};
+}
+
+Verdict decide_on(Emitter& out, const SetGroupCeilings& command) {
+  if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
+  if (auto verdict = check_name("Group", command.group, limits::kGroupNameBytes); !verdict) return verdict;
+  if (auto verdict = check_ceilings(command.ceilings); !verdict) return verdict;
+  const auto known = out.farm().limited_groups().find(command.group);
+  const auto before = known == out.farm().limited_groups().end() ? Ceilings{} : known->second.ceilings;
+  if (before != command.ceilings) out.add(GroupCeilingsSet{.group = command.group, .ceilings = command.ceilings});
   return {};
 }
 

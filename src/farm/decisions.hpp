@@ -42,6 +42,8 @@ using Verdict = std::expected<void, Refusal>;
 [[nodiscard]] Verdict decide_on(Emitter& out, const FinishMaintenance& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const CreateUser& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const SetUserGroups& command);
+[[nodiscard]] Verdict decide_on(Emitter& out, const SetUserCeilings& command);
+[[nodiscard]] Verdict decide_on(Emitter& out, const SetGroupCeilings& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const DeleteUser& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const CreateToken& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const RevokeToken& command);

@@ -14,7 +14,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kKinds{
     "job resumed",           "job tunnel moved",  "worker registered",   "worker changed",
     "worker change pending", "worker connected",  "worker disconnected", "worker lost",
     "worker state changed",  "worker prepared",   "worker cleaned",      "worker told",
-    "worker noted",          "worker drain set",  "worker groups set",   "worker deregistered"};
+    "worker noted",          "worker drain set",  "worker groups set",   "worker deregistered",
+    "user ceilings set",     "group ceilings set"};
 
 constexpr std::string_view kNothing;
 

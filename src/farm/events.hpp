@@ -74,6 +74,7 @@ struct RequestCreated {
   RequestId id;
   UserId owner;
   Capabilities caps;
+  Requirements requirements;
   Priority priority;
   WallTime valid_after;
   WallTime deadline;
@@ -123,6 +124,7 @@ struct JobStarted {
   std::optional<Instant> claim_by;
   Instant respond_by{};
   std::uint16_t tunnel_port = 0;
+  bool overdue = false;
 
   friend bool operator==(const JobStarted&, const JobStarted&) = default;
 };
@@ -291,13 +293,28 @@ struct WorkerDeregistered {
   friend bool operator==(const WorkerDeregistered&, const WorkerDeregistered&) = default;
 };
 
+struct UserCeilingsSet {
+  UserId id;
+  Ceilings ceilings;
+
+  friend bool operator==(const UserCeilingsSet&, const UserCeilingsSet&) = default;
+};
+
+struct GroupCeilingsSet {
+  std::string group;
+  Ceilings ceilings;
+
+  friend bool operator==(const GroupCeilingsSet&, const GroupCeilingsSet&) = default;
+};
+
 /// New kinds go to the end: their place is their name in no store, but the codec's table follows this order.
-using EventBody = std::variant<ServerStarted, UserCreated, UserGroupsSet, UserDeleted, TokenCreated, TokenBound,
-                               TokenRevoked, RequestCreated, RequestUpdated, RequestsServable, RequestEnded, JobStarted,
-                               JobAcquired, JobProlonged, JobGranted, JobPaused, JobResumed, JobTunnelMoved,
-                               WorkerRegistered, WorkerChanged, WorkerChangePending, WorkerConnected,
-                               WorkerDisconnected, WorkerLost, WorkerStateChanged, WorkerPrepared, WorkerCleaned,
-                               WorkerTold, WorkerNoted, WorkerDrainSet, WorkerGroupsSet, WorkerDeregistered>;
+using EventBody =
+    std::variant<ServerStarted, UserCreated, UserGroupsSet, UserDeleted, TokenCreated, TokenBound, TokenRevoked,
+                 RequestCreated, RequestUpdated, RequestsServable, RequestEnded, JobStarted, JobAcquired, JobProlonged,
+                 JobGranted, JobPaused, JobResumed, JobTunnelMoved, WorkerRegistered, WorkerChanged,
+                 WorkerChangePending, WorkerConnected, WorkerDisconnected, WorkerLost, WorkerStateChanged,
+                 WorkerPrepared, WorkerCleaned, WorkerTold, WorkerNoted, WorkerDrainSet, WorkerGroupsSet,
+                 WorkerDeregistered, UserCeilingsSet, GroupCeilingsSet>;
 
 struct Event {
   EventSeq seq;

@@ -49,14 +49,16 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     users_.emplace(user.id, user);
     if (!user.deleted) users_by_name_.emplace(user.name, user.id);
   }
+  for (const auto& group : rows.groups) groups_.emplace(group.name, group);
   for (const auto& token : rows.tokens) {
     tokens_.emplace(token.id, token);
     tokens_by_hash_.emplace(token.hash, token.id);
   }
   for (const auto& request : rows.requests) {
     auto& stored = requests_.append(request);
-    stored.caps = intern(*request.caps);
+    stored.demand = intern(*request.demand);
     index(stored);
+    if (is_terminal(stored.state) && stored.job) loads_.finish(stored.owner, stored.job->started, stored.changed);
   }
   for (const auto& creation : rows.creations) add_creation(creation);
   for (const auto& worker : rows.workers) index(workers_.emplace(worker.uuid, worker).first->second);
@@ -124,6 +126,7 @@ Rows Farm::rows() const {
     for (const auto& [key, value] : map) out.push_back(value);
   };
   values(users_, rows.users);
+  values(groups_, rows.groups);
   values(tokens_, rows.tokens);
   values(workers_, rows.workers);
   values(creations_, rows.creations);
@@ -138,8 +141,10 @@ void Farm::index(const Request& request) {
   open_requests_.insert(request.id);
   if (request.state == RequestState::kWaiting) {
     deadlines_.emplace(request.deadline.at, request.id);
+    loads_.add_waiting(request.owner, 1);
   } else {
     job_ends_.emplace(end_of(*request.job, policy_), request.id);
+    loads_.add_running(request.owner, request.job->started, 1);
     mark_port(request, true);
   }
 }
@@ -149,8 +154,10 @@ void Farm::unindex(const Request& request) {
   open_requests_.erase(request.id);
   if (request.state == RequestState::kWaiting) {
     deadlines_.erase({request.deadline.at, request.id});
+    loads_.add_waiting(request.owner, -1);
   } else {
     job_ends_.erase({end_of(*request.job, policy_), request.id});
+    loads_.add_running(request.owner, request.job->started, -1);
     mark_port(request, false);
   }
 }
@@ -175,8 +182,8 @@ void Farm::pass_port(std::uint16_t port) {
   next_port_ = (std::size_t{port} - policy_.first_tunnel_port + 1) % used_ports_.size();
 }
 
-std::shared_ptr<const Capabilities> Farm::intern(const Capabilities& caps) {
-  const auto found = interned_.find(caps);
+SharedDemand Farm::intern(const Demand& demand) {
+  const auto found = interned_.find(demand);
   if (found != interned_.end()) {
     if (auto shared = found->second.lock()) return shared;
   }
@@ -184,8 +191,8 @@ std::shared_ptr<const Capabilities> Farm::intern(const Capabilities& caps) {
     std::erase_if(interned_, [](const auto& entry) { return entry.second.expired(); });
     interned_swept_at_ = std::max<std::size_t>(1'024, interned_.size() * 2);
   }
-  auto shared = std::make_shared<const Capabilities>(caps);
-  interned_.insert_or_assign(caps, shared);
+  auto shared = std::make_shared<const Demand>(demand);
+  interned_.insert_or_assign(demand, shared);
   return shared;
 }
 

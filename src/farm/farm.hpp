@@ -13,6 +13,7 @@
 
 #include "farm/events.hpp"
 #include "farm/list_columns.hpp"
+#include "farm/loads.hpp"
 #include "farm/policy.hpp"
 #include "farm/rows.hpp"
 #include "farm/types.hpp"
@@ -46,7 +47,7 @@ struct NextDeadline {
 /// Thread: whoever owns it. Pure: no clock, no randomness, no I/O.
 class Farm {
  public:
-  explicit Farm(Policy policy) : policy_(policy), used_ports_(port_count(policy), false) {}
+  explicit Farm(Policy policy) : policy_(policy), loads_(policy.half_life), used_ports_(port_count(policy), false) {}
   /// The farm that `rows` describe.
   Farm(Policy policy, const Rows& rows);
   Farm(const Farm&) = delete;
@@ -66,6 +67,10 @@ class Farm {
   [[nodiscard]] const User* find_user(UserId id) const;
   /// Not the deleted ones.
   [[nodiscard]] const User* find_user(std::string_view name) const;
+  /// Those for which ceilings were set.
+  [[nodiscard]] const std::map<std::string, LimitedGroup, std::less<>>& limited_groups() const { return groups_; }
+  /// What each owner has waiting and running, and has used.
+  [[nodiscard]] const Loads& loads() const { return loads_; }
   [[nodiscard]] const std::map<TokenId, Token>& tokens() const { return tokens_; }
   /// Also revoked and expired ones.
   [[nodiscard]] const Token* find_token(std::string_view hash) const;
@@ -111,13 +116,14 @@ class Farm {
   void mark_port(const Request& request, bool used);
   /// The search for a free port goes on behind this one, so that a port that was just left is taken again last.
   void pass_port(std::uint16_t port);
-  [[nodiscard]] std::shared_ptr<const Capabilities> intern(const Capabilities& caps);
+  [[nodiscard]] SharedDemand intern(const Demand& demand);
 
   Policy policy_;
   EventSeq last_event_;
   RequestTable requests_;
   std::map<WorkerUuid, Worker> workers_;
   std::map<UserId, User> users_;
+  std::map<std::string, LimitedGroup, std::less<>> groups_;
   std::map<TokenId, Token> tokens_;
   std::map<RequestId, Creation> creations_;
 
@@ -126,14 +132,15 @@ class Farm {
   std::map<std::string, TokenId, std::less<>> tokens_by_hash_;
   std::map<std::pair<UserId, std::string>, RequestId, std::less<>> creations_by_key_;
   ListColumns list_columns_;
+  Loads loads_;
   std::set<RequestId> open_requests_;
   std::set<std::pair<Instant, RequestId>> deadlines_;
   std::set<std::pair<Instant, RequestId>> job_ends_;
   std::set<std::pair<Instant, WorkerUuid>> agent_timeouts_;
   std::vector<bool> used_ports_;
   std::size_t next_port_ = 0;
-  /// Capabilities that requests share; an entry dies with its last request.
-  std::map<Capabilities, std::weak_ptr<const Capabilities>> interned_;
+  /// Demands that requests share; an entry dies with its last request.
+  std::map<Demand, std::weak_ptr<const Demand>> interned_;
   std::size_t interned_swept_at_ = 1'024;
 };
 

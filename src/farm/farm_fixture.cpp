@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "farm/ceilings.hpp"
 #include "farm/invariants.hpp"
 
 namespace boruta::farm {
@@ -72,7 +73,7 @@ const std::vector<Situation>& all_situations() {
 }
 
 template <class Row, class Key>
-std::vector<Key> changed_rows(const std::vector<Row>& before, const std::vector<Row>& after, Key Row::* key) {
+std::vector<Key> changed_rows(const std::vector<Row>& before, const std::vector<Row>& after, Key Row::*key) {
   std::map<Key, const Row*> rows;
   for (const auto& row : before) rows.emplace(row.*key, &row);
   std::vector<Key> changed;
@@ -197,7 +198,8 @@ void FarmFixture::check_matched() {
     for (const auto id : farm().open_requests()) {
       const auto& waiting = request(id);
       if (waiting.state != RequestState::kWaiting || waiting.valid_after.at > now_.wall) continue;
-      const auto needs = match::needs_of(farm(), *waiting.caps, waiting.owner);
+      if (reached_running_ceiling(farm(), waiting.owner)) continue;
+      const auto needs = match::needs_of(farm(), waiting.demand, waiting.owner);
       for (const auto& [uuid, worker] : farm().workers()) {
         const bool free = worker.state == WorkerState::kIdle && worker.connected;
         EXPECT_FALSE(free && match::fits(needs, worker)) << "request " << id.value << " waits beside a free worker";
@@ -337,6 +339,7 @@ std::string FarmFixture::try_create(std::string_view owner, Filing filing) {
     return by ? std::optional(WallTime{.at = now_.wall + *by}) : std::nullopt;
   };
   return act(owner, CreateRequest{.caps = std::move(filing.caps),
+                                  .requirements = parse_requirements(filing.requirements).value(),
                                   .priority = filing.priority,
                                   .valid_after = later(filing.valid_in),
                                   .deadline = later(filing.deadline_in),

@@ -30,6 +30,8 @@ struct AgentMemory {
 
 struct Filing {
   Capabilities caps{};
+  /// As users write them.
+  std::vector<std::string> requirements{};
   std::int64_t priority = 8;
   std::optional<Duration> valid_in = std::nullopt;
   std::optional<Duration> deadline_in = std::nullopt;

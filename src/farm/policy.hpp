@@ -7,6 +7,12 @@
 
 namespace boruta::farm {
 
+/// Who comes first among requests of the same priority.
+enum class QueueOrder : std::uint8_t {
+  kFifo,  ///< whoever filed first
+  kFair,  ///< whose owner has used the farm least of late, then whoever filed first
+};
+
 /// What the operator decides. It comes from the configuration at each start and is no part of the farm's state.
 struct Policy {
   /// How far one prolongation reaches, unless the request asks for less.
@@ -25,6 +31,12 @@ struct Policy {
   Duration lost_after = std::chrono::seconds(30);
   /// A running job outlives so much loss of its agent, in all.
   Duration lost_grace = std::chrono::minutes(10);
+  QueueOrder order = QueueOrder::kFifo;
+  /// kFair: use counts half as much after so long.
+  Duration half_life = std::chrono::hours(24);
+  /// Of each owner, the request that has waited longest comes before all others once it has been ready for so long,
+  /// whatever its priority, unless a job that came so to its worker still runs: the bound on starvation. Zero: none.
+  Duration overdue_after = std::chrono::hours(24);
   /// Off: everybody acts as one owner who may do everything, and groups restrict nobody.
   bool access_control = true;
   /// Jobs' tunnels listen on ports from this range, both ends included.

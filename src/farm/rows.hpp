@@ -10,6 +10,7 @@ namespace boruta::farm {
 /// Each table is sorted by its key.
 struct Rows {
   std::vector<User> users;
+  std::vector<LimitedGroup> groups;
   std::vector<Token> tokens;
   std::vector<Request> requests;
   std::vector<Worker> workers;
@@ -22,13 +23,15 @@ struct Rows {
 /// Which rows a batch of events changed, made or removed. Each list is sorted and holds a key once.
 struct Touched {
   std::vector<UserId> users;
+  std::vector<std::string> groups;
   std::vector<TokenId> tokens;
   std::vector<RequestId> requests;
   std::vector<WorkerUuid> workers;
   std::vector<RequestId> creations;
 
   [[nodiscard]] bool empty() const {
-    return users.empty() && tokens.empty() && requests.empty() && workers.empty() && creations.empty();
+    return users.empty() && groups.empty() && tokens.empty() && requests.empty() && workers.empty() &&
+           creations.empty();
   }
 };
 

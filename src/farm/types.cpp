@@ -58,7 +58,7 @@ bool operator==(const Request& left, const Request& right) {
                     request.valid_after, request.deadline, request.created, request.changed, request.lease,
                     request.claim_within, request.job, request.reason, request.last_event);
   };
-  return others(left) == others(right) && *left.caps == *right.caps;
+  return others(left) == others(right) && *left.demand == *right.demand;
 }
 
 std::string name_of(const Worker& worker) {

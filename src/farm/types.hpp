@@ -10,6 +10,7 @@
 #include "base/caps.hpp"
 #include "base/ids.hpp"
 #include "base/instant.hpp"
+#include "base/requirements.hpp"
 
 /// The domain's records: what is stored in a row each, and what all parts of the server talk about.
 namespace boruta::farm {
@@ -56,15 +57,36 @@ struct Actor {
 /// The name of the one owner that acts when access control is off. Its id is always the first.
 inline constexpr std::string_view kAnonymous = "anonymous";
 
+/// What an owner, or all members of a group together, may have at most; nothing: no limit.
+struct Ceilings {
+  /// The most important priority that may be asked for.
+  std::optional<Priority> priority;
+  /// Jobs that run at one time; what is beyond waits.
+  std::optional<std::uint32_t> running;
+  /// Requests that wait at one time; what is beyond is refused.
+  std::optional<std::uint32_t> waiting;
+
+  friend bool operator==(const Ceilings&, const Ceilings&) = default;
+};
+
 struct User {
   UserId id;
   std::string name;
   Role role = Role::kUser;
   Groups groups;
+  Ceilings ceilings;
   /// A deleted user's requests still tell who filed them.
   bool deleted = false;
 
   friend bool operator==(const User&, const User&) = default;
+};
+
+/// A group of users for which an admin has set ceilings.
+struct LimitedGroup {
+  std::string name;
+  Ceilings ceilings;
+
+  friend bool operator==(const LimitedGroup&, const LimitedGroup&) = default;
 };
 
 struct Token {
@@ -102,6 +124,8 @@ struct Job {
   std::uint16_t tunnel_port = 0;
   /// The agent has confirmed that the owner may log in.
   bool granted = false;
+  /// It went before more important ones, since its request had waited for so long (see Policy::overdue_after).
+  bool overdue = false;
 
   friend bool operator==(const Job&, const Job&) = default;
 };
@@ -113,8 +137,8 @@ struct Request {
   RequestState state = RequestState::kWaiting;
   /// Some registered worker could serve it at some time since it was filed.
   bool was_servable = false;
-  /// Shared between requests that ask for the same; never null.
-  std::shared_ptr<const Capabilities> caps;
+  /// Never null.
+  SharedDemand demand;
   WallTime valid_after;
   WallTime deadline;
   Instant created{};  ///< wall

@@ -67,7 +67,9 @@ void write_request_fields(JsonWriter& json, const farm::Farm& farm, const farm::
     json.null();
   }
   json.key("Caps");
-  json.caps(*request.caps);
+  json.caps(request.demand->caps);
+  json.key("Requirements");
+  json.texts(requirement_texts(request.demand->requirements));
   write_text(json, "Reason", request.reason);
   json.key("Created");
   json.time(request.created);
@@ -127,7 +129,7 @@ void write_request_in_full(JsonWriter& json, const server::View& view, const far
   json.begin_object();
   write_request_fields(json, view.farm(), request, view.now());
   if (request.state == farm::RequestState::kWaiting) {
-    const auto standing = view.matcher().standing(view.farm(), request.id);
+    const auto standing = view.matcher().standing(view.farm(), request.id, view.now());
     json.key("Position");
     json.number(standing.position);
     json.key("Queue");

@@ -231,7 +231,7 @@ TEST(Queue, ValidAfterMovesBothWays) {
     farm.act("alice", farm::UpdateRequest{.id = id, .valid_after = WallTime{.at = farm.now().wall + by}});
   };
   move_to(0s);
-  EXPECT_EQ(farm.matcher().standing(farm.farm(), id).position, 1U);
+  EXPECT_EQ(farm.matcher().standing(farm.farm(), id, farm.now()).position, 1U);
   move_to(2h);
   farm.make_idle("w");
   EXPECT_EQ(farm.describe(id), "WAITING");

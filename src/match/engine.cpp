@@ -49,6 +49,7 @@ void Engine::apply(const farm::Events& events, Now now, Step& step) {
   matcher_.observe(farm_, touched, now);
   step.events.insert(step.events.end(), events.begin(), events.end());
   merge_sorted(step.touched.users, touched.users);
+  merge_sorted(step.touched.groups, touched.groups);
   merge_sorted(step.touched.tokens, touched.tokens);
   merge_sorted(step.touched.requests, touched.requests);
   merge_sorted(step.touched.workers, touched.workers);

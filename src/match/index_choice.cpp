@@ -8,11 +8,12 @@
 namespace boruta::match {
 
 farm::Events Matcher::Index::next(const farm::Farm& farm, Now now) {
-  promote(now);
+  promote(farm, now);
+  check_overdue(farm, now);
   if (auto events = mark_servable(farm, now); !events.empty()) return events;
   if (auto events = invalidate(farm, now); !events.empty()) return events;
   if (!farm.free_tunnel_port()) return {};
-  const auto choice = choose();
+  const auto choice = choose(farm, now);
   if (choice.key == kNoKey) return {};
   return start_job(farm, choice, now);
 }
@@ -20,62 +21,85 @@ farm::Events Matcher::Index::next(const farm::Farm& farm, Now now) {
 farm::NextDeadline Matcher::Index::next_deadline() const {
   farm::NextDeadline next;
   if (!later_.empty()) next.wall = later_.begin()->first;
+  if (!overdue_checks_.empty()) next.wall = earlier(next.wall, overdue_checks_.begin()->first);
   if (!invalid_at_.empty()) next.lease = invalid_at_.begin()->first;
   return next;
 }
 
-/// The most important request that what has just changed can serve. What can serve nothing is not hot any more.
-Matcher::Index::Choice Matcher::Index::choose() {
+/// In the order in which requests are served: priority, then in a fair queue the owner's use, then id.
+bool Matcher::Index::precedes(const Choice& left, const Choice& right) {
+  const auto left_priority = priority_of(left.key);
+  const auto right_priority = priority_of(right.key);
+  if (left_priority != right_priority || left_priority == kOverdue || left.use == right.use) {
+    return left.key < right.key;
+  }
+  return left.use < right.use;
+}
+
+double Matcher::Index::use_of(const farm::Farm& farm, QueueKey key, Instant now) const {
+  const bool fair = farm.policy().order == farm::QueueOrder::kFair && key != kNoKey;
+  return fair ? farm.loads().use(requests_.at(id_of(key)).owner, now) : 0;
+}
+
+/// The first request that what has just changed can serve. What can serve nothing is not hot any more.
+Matcher::Index::Choice Matcher::Index::choose(const farm::Farm& farm, Now now) {
   Choice choice;
   if (idle_workers_ == 0) {
     hot_signatures_.clear();
     return choice;
   }
-  for (auto serial = hot_signatures_.begin(); serial != hot_signatures_.end();) {
-    const auto& signature = *by_serial_.at(*serial);
-    const auto worker = signature.ready.empty() ? std::nullopt : best_worker(signature);
+  for (auto slot = hot_signatures_.begin(); slot != hot_signatures_.end();) {
+    const auto& signature = signature_slots_.at(*slot);
+    const auto head = signature.head();
+    const auto worker = head == kNoKey ? std::nullopt : best_worker(signature);
     if (!worker) {
-      serial = hot_signatures_.erase(serial);
+      slot = hot_signatures_.erase(slot);
       continue;
     }
-    if (signature.head() < choice.key) choice = Choice{.key = signature.head(), .worker = *worker};
-    ++serial;
+    const Choice found{.key = head, .use = use_of(farm, head, now.wall), .worker = *worker};
+    if (precedes(found, choice)) choice = found;
+    ++slot;
   }
   for (auto uuid = hot_workers_.begin(); uuid != hot_workers_.end();) {
-    const auto [key, signature] = best_for(workers_.at(*uuid));
-    if (key == kNoKey) {
+    const auto found = best_for(farm, *uuid, now);
+    if (found.key == kNoKey) {
       uuid = hot_workers_.erase(uuid);
       continue;
     }
-    if (key < choice.key || (key == choice.key && better(*uuid, choice.worker))) {
-      choice = Choice{.key = key, .worker = *uuid};
-    }
+    if (precedes(found, choice) || (found.key == choice.key && better(*uuid, choice.worker))) choice = found;
     ++uuid;
   }
   return choice;
 }
 
-std::pair<QueueKey, Signature*> Matcher::Index::best_for(const KnownWorker& known) const {
-  std::pair<QueueKey, Signature*> best{kNoKey, nullptr};
-  const auto& of = *known.of;
-  if (!of.heads.empty()) {
-    const auto head = std::ranges::min_element(of.heads);
-    best = {*head, of.signatures[static_cast<std::size_t>(head - of.heads.begin())].fitting};
+Matcher::Index::Choice Matcher::Index::best_for(const farm::Farm& farm, WorkerUuid uuid, Now now) const {
+  const auto& known = workers_.at(uuid);
+  Choice best{.worker = uuid};
+  if (farm.policy().order == farm::QueueOrder::kFifo) {
+    Bits::for_each_common(known.of->signatures, waiting_signatures_,
+                          [&](std::size_t slot) { best.key = std::min(best.key, heads_[slot]); });
+    for (const auto* signature : known.pinned) best.key = std::min(best.key, signature->head());
+    return best;
   }
-  for (auto* signature : known.pinned) {
-    if (signature->head() < best.first) best = {signature->head(), signature};
-  }
+  const auto consider = [&](QueueKey key) {
+    if (priority_of(key) > priority_of(best.key)) return;
+    const Choice found{.key = key, .use = use_of(farm, key, now.wall), .worker = uuid};
+    if (precedes(found, best)) best = found;
+  };
+  Bits::for_each_common(known.of->signatures, waiting_signatures_, [&](std::size_t slot) { consider(heads_[slot]); });
+  for (const auto* signature : known.pinned) consider(signature->head());
   return best;
 }
 
 std::optional<WorkerUuid> Matcher::Index::best_worker(const Signature& signature) const {
   const Class* best = nullptr;
-  for (const auto& link : signature.classes) {
-    const auto& of = *link.fitting;
-    if (of.idle.empty()) continue;
-    const auto rank = [](const Class& ranked) { return std::pair(ranked.surplus, *ranked.idle.begin()); };
-    if (best == nullptr || rank(of) < rank(*best)) best = &of;
-  }
+  const auto rank = [](const Class& ranked) { return std::pair(ranked.surplus, *ranked.idle.begin()); };
+  Bits::for_each_common(signature.classes, idle_classes_, [&](std::size_t slot) {
+    const auto& of = class_slots_.at(slot);
+    if (best == nullptr || of.surplus < best->surplus || (of.surplus == best->surplus && rank(of) < rank(*best))) {
+      best = &of;
+    }
+  });
   if (best != nullptr) return best->idle.begin()->second;
   std::optional<WorkerUuid> pinned;
   for (const auto uuid : signature.pinned_to) {
@@ -109,7 +133,8 @@ farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& cho
                                            ? std::optional(now.lease + request->claim_within)
                                            : std::nullopt,
                            .respond_by = now.lease + policy.grant_within,
-                           .tunnel_port = *farm.free_tunnel_port()});
+                           .tunnel_port = *farm.free_tunnel_port(),
+                           .overdue = priority_of(choice.key) == kOverdue});
   return out.take();
 }
 
@@ -130,16 +155,16 @@ farm::Events Matcher::Index::mark_servable(const farm::Farm& farm, Now now) {
 farm::Events Matcher::Index::invalidate(const farm::Farm& farm, Now now) {
   farm::Emitter out(farm, farm::Actor{}, now);
   while (!invalid_at_.empty() && invalid_at_.begin()->first <= now.lease) {
-    auto& signature = *by_serial_.at(invalid_at_.begin()->second);
+    auto& signature = signature_slots_.at(invalid_at_.begin()->second);
     // Requests that came here later have time left.
     std::optional<Instant> next;
-    for (const auto* queue : {&signature.ready, &signature.later}) {
-      for (const auto key : *queue) {
+    const auto judge = [&](const auto& queue) {
+      for (const auto key : queue) {
         const auto id = id_of(key);
         if (!farm.find_request(id)->was_servable) continue;
         const auto since = requests_.at(id).unservable_since;
         if (since && *since + farm.policy().invalid_after > now.lease) {
-          next = std::min(next.value_or(Instant::max()), *since + farm.policy().invalid_after);
+          next = earlier(next, *since + farm.policy().invalid_after);
           continue;
         }
         out.add(farm::RequestEnded{.id = id,
@@ -147,7 +172,9 @@ farm::Events Matcher::Index::invalidate(const farm::Farm& farm, Now now) {
                                    .state = farm::RequestState::kInvalid,
                                    .reason = "no registered worker could serve it any more"});
       }
-    }
+    };
+    judge(signature.ready);
+    judge(signature.later);
     set_invalid_at(signature, next);
   }
   return out.take();

@@ -11,97 +11,119 @@ Matcher::Index::Index(const farm::Farm& farm, Now now) {
 }
 
 void Matcher::Index::observe(const farm::Farm& farm, const farm::Touched& touched, Now now) {
-  for (const auto id : touched.users) judge_anew(farm, id, now);
+  std::set<UserId> owners(touched.users.begin(), touched.users.end());
+  for (const auto& group : touched.groups) {
+    for (const auto& [id, user] : farm.users()) {
+      if (std::ranges::binary_search(user.groups, group)) owners.insert(id);
+    }
+  }
+  if (!owners.empty()) judge_anew(farm, owners, now);
   for (const auto uuid : touched.workers) follow(farm, uuid, now);
   for (const auto id : touched.requests) follow(farm, id, now);
+  if (!limited_signatures_.empty() && (!owners.empty() || !touched.requests.empty())) refresh_holds(farm);
+  if (!std::exchange(servability_changed_, false)) return;
+  std::vector<UserId> all;
+  for (const auto& [owner, queue] : owners_) all.push_back(owner);
+  std::ranges::sort(all);
+  for (const auto owner : all) refresh_overdue(farm, owner, now);
 }
 
 void Matcher::Index::follow(const farm::Farm& farm, RequestId id, Now now) {
   const auto* request = farm.find_request(id);
   const auto known = requests_.find(id);
   if (request->state != farm::RequestState::kWaiting) {
-    if (known == requests_.end()) return;
-    const auto waiting = known->second;
-    requests_.erase(known);
-    remove(id, waiting);
+    if (known != requests_.end()) {
+      const auto waiting = known->second;
+      requests_.erase(known);
+      remove(farm, id, waiting, now);
+    }
+    follow_job(farm, *request, now);
   } else if (known == requests_.end()) {
     add(farm, *request, now);
   } else {
-    requeue(*request, known->second, now);
+    requeue(farm, *request, known->second, now);
   }
 }
 
 void Matcher::Index::add(const farm::Farm& farm, const farm::Request& request, Now now) {
-  auto& signature = signature_for(farm, needs_of(farm, *request.caps, request.owner), now);
+  auto& signature = signature_for(farm, needs_of(farm, request.demand, request.owner), now);
   auto& waiting = requests_[request.id];
   waiting = WaitingRequest{.signature = &signature,
-                           .key = key_of(request.priority, request.id),
+                           .owner = request.owner,
+                           .key = key_of(request.priority.value, request.id),
                            .valid_after = request.valid_after.at,
+                           .ready_since = ready_since(request),
                            .ready = request.valid_after.at <= now.wall};
   enqueue(request.id, waiting);
   if (signature.fitting_workers == 0 && request.was_servable && !signature.invalid_at) {
     set_invalid_at(signature, now.lease + farm.policy().invalid_after);
   }
+  refresh_overdue(farm, request.owner, now);
 }
 
 void Matcher::Index::enqueue(RequestId id, WaitingRequest& waiting) {
   auto& signature = *waiting.signature;
-  if (waiting.ready) {
-    signature.ready.insert(waiting.key);
-    if (signature.head() == waiting.key) publish_head(signature);
-    hot_signatures_.insert(signature.serial);
-  } else {
+  if (!waiting.ready) {
     signature.later.insert(waiting.key);
     later_.emplace(waiting.valid_after, id);
+    return;
   }
+  signature.ready.insert(waiting.key);
+  if (signature.ready.head() == waiting.key) publish_head(signature);
+  if (!signature.held) hot_signatures_.insert(signature.slot);
+  owners_[waiting.owner].by_age.emplace(waiting.ready_since, id);
 }
 
-void Matcher::Index::remove(RequestId id, const WaitingRequest& waiting) {
+void Matcher::Index::dequeue(RequestId id, const WaitingRequest& waiting) {
   auto& signature = *waiting.signature;
-  if (waiting.ready) {
-    const bool was_head = signature.head() == waiting.key;
-    signature.ready.erase(waiting.key);
-    if (was_head) publish_head(signature);
-  } else {
+  if (!waiting.ready) {
     signature.later.erase(waiting.key);
     later_.erase({waiting.valid_after, id});
+    return;
   }
-  if (signature.unused()) drop(signature);
+  const bool was_head = signature.ready.head() == waiting.key;
+  signature.ready.erase(waiting.key);
+  if (was_head) publish_head(signature);
+  auto& queue = owners_.at(waiting.owner);
+  queue.by_age.erase({waiting.ready_since, id});
+  if (queue.overdue == id) queue.overdue.reset();
 }
 
-void Matcher::Index::requeue(const farm::Request& request, WaitingRequest& waiting, Now now) {
-  const auto key = key_of(request.priority, request.id);
-  if (key == waiting.key && request.valid_after.at == waiting.valid_after) return;
+void Matcher::Index::remove(const farm::Farm& farm, RequestId id, const WaitingRequest& waiting, Now now) {
   auto& signature = *waiting.signature;
-  if (waiting.ready) {
-    signature.ready.erase(waiting.key);
-    publish_head(signature);
-  } else {
-    signature.later.erase(waiting.key);
-    later_.erase({waiting.valid_after, request.id});
-  }
-  waiting.key = key;
+  dequeue(id, waiting);
+  if (signature.unused()) drop(signature);
+  if (waiting.ready) refresh_overdue(farm, waiting.owner, now);
+}
+
+void Matcher::Index::requeue(const farm::Farm& farm, const farm::Request& request, WaitingRequest& waiting, Now now) {
+  const bool same_priority = priority_of(waiting.key) == request.priority.value || priority_of(waiting.key) == kOverdue;
+  if (same_priority && request.valid_after.at == waiting.valid_after) return;
+  dequeue(request.id, waiting);
+  waiting.key = key_of(request.priority.value, request.id);
   waiting.valid_after = request.valid_after.at;
+  waiting.ready_since = ready_since(request);
   waiting.ready = request.valid_after.at <= now.wall;
   enqueue(request.id, waiting);
+  refresh_overdue(farm, request.owner, now);
 }
 
-void Matcher::Index::judge_anew(const farm::Farm& farm, UserId owner, Now now) {
+void Matcher::Index::judge_anew(const farm::Farm& farm, const std::set<UserId>& owners, Now now) {
   std::vector<RequestId> theirs;
   for (const auto& [id, waiting] : requests_) {
-    const auto* request = farm.find_request(id);
-    if (request->owner == owner && request->state == farm::RequestState::kWaiting) theirs.push_back(id);
+    if (owners.contains(waiting.owner) && farm.find_request(id)->state == farm::RequestState::kWaiting) {
+      theirs.push_back(id);
+    }
   }
   std::ranges::sort(theirs);
   for (const auto id : theirs) {
     const auto waiting = requests_.at(id);
-    const auto needs = needs_of(farm, *farm.find_request(id)->caps, owner);
-    const auto& before = waiting.signature->needs;
-    if (needs.owner_groups == before.owner_groups && needs.any_group == before.any_group) continue;
+    const auto* request = farm.find_request(id);
+    if (needs_of(farm, request->demand, request->owner) == waiting.signature->needs) continue;
     const bool was_servable = waiting.signature->fitting_workers > 0;
     requests_.erase(id);
-    remove(id, waiting);
-    add(farm, *farm.find_request(id), now);
+    remove(farm, id, waiting, now);
+    add(farm, *request, now);
     auto& moved = requests_.at(id);
     auto& signature = *moved.signature;
     if (!was_servable || signature.fitting_workers > 0) continue;
@@ -111,126 +133,15 @@ void Matcher::Index::judge_anew(const farm::Farm& farm, UserId owner, Now now) {
   }
 }
 
-void Matcher::Index::promote(Now now) {
+void Matcher::Index::promote(const farm::Farm& farm, Now now) {
   while (!later_.empty() && later_.begin()->first <= now.wall) {
     const auto id = later_.begin()->second;
-    later_.erase(later_.begin());
     auto& waiting = requests_.at(id);
-    waiting.signature->later.erase(waiting.key);
+    dequeue(id, waiting);
     waiting.ready = true;
     enqueue(id, waiting);
+    refresh_overdue(farm, waiting.owner, now);
   }
-}
-
-Signature& Matcher::Index::signature_for(const farm::Farm& farm, Needs needs, Now now) {
-  const auto found = signatures_.find(needs);
-  if (found != signatures_.end()) return *found->second;
-  auto& signature = *signatures_.emplace(needs, std::make_unique<Signature>()).first->second;
-  signature.serial = ++last_serial_;
-  by_serial_.emplace(signature.serial, &signature);
-  const auto take = [&needs](std::string_view cap) -> std::optional<std::string> {
-    const auto node = needs.caps.find(cap);
-    if (node == needs.caps.end()) return std::nullopt;
-    auto value = node->second;
-    needs.caps.erase(node);
-    return value;
-  };
-  signature.uuid = take(kUuidCap);
-  signature.name = take(kNameCap);
-  signature.needs = std::move(needs);
-  if (signature.is_pinned()) {
-    pin(farm, signature);
-  } else {
-    for (const auto& [key, of] : classes_) link(signature, *of);
-  }
-  if (signature.fitting_workers == 0) set_invalid_at(signature, now.lease + farm.policy().invalid_after);
-  return signature;
-}
-
-void Matcher::Index::drop(Signature& signature) {
-  set_invalid_at(signature, std::nullopt);
-  unlink_all(signature);
-  for (const auto uuid : signature.pinned_to) std::erase(workers_.at(uuid).pinned, &signature);
-  const auto forget = [&](auto& map, const std::optional<std::string>& key) {
-    if (!key) return;
-    const auto found = map.find(*key);
-    if (found == map.end()) return;
-    found->second.erase(signature.serial);
-    if (found->second.empty()) map.erase(found);
-  };
-  forget(pinned_by_uuid_, signature.uuid);
-  forget(pinned_by_name_, signature.name);
-  hot_signatures_.erase(signature.serial);
-  by_serial_.erase(signature.serial);
-  auto key = signature.needs;
-  if (signature.uuid) key.caps.emplace(kUuidCap, *signature.uuid);
-  if (signature.name) key.caps.emplace(kNameCap, *signature.name);
-  const auto erased = signatures_.erase(key);
-  BORUTA_ASSERT(erased == 1);
-}
-
-void Matcher::Index::publish_head(Signature& signature) {
-  const auto head = signature.head();
-  for (const auto& link : signature.classes) link.fitting->heads[link.place] = head;
-}
-
-void Matcher::Index::set_invalid_at(Signature& signature, std::optional<Instant> at) {
-  if (signature.invalid_at) invalid_at_.erase({*signature.invalid_at, signature.serial});
-  signature.invalid_at = at;
-  if (at) invalid_at_.emplace(*at, signature.serial);
-}
-
-/// The signatures that share a worker with `own`, itself included.
-std::set<const Signature*> Matcher::Index::competitors_of(const Signature& own) const {
-  std::set<const Signature*> competing{&own};
-  std::set<const Class*> shared;
-  const auto share = [&](const Class& of) {
-    if (!shared.insert(&of).second) return;
-    for (const auto& link : of.signatures) competing.insert(link.fitting);
-  };
-  for (const auto uuid : own.pinned_to) {
-    const auto& known = workers_.at(uuid);
-    share(*known.of);
-    competing.insert(known.pinned.begin(), known.pinned.end());
-  }
-  for (const auto& link : own.classes) share(*link.fitting);
-  if (own.is_pinned()) return competing;
-  for (const auto& [needs, other] : signatures_) {
-    const bool meet =
-        std::ranges::any_of(other->pinned_to, [&](WorkerUuid uuid) { return shared.contains(workers_.at(uuid).of); });
-    if (meet) competing.insert(other.get());
-  }
-  return competing;
-}
-
-Standing Matcher::Index::standing(RequestId id) const {
-  const auto& waiting = requests_.at(id);
-  const auto& own = *waiting.signature;
-  Standing standing{.fits = own.fitting_workers};
-  for (const auto& link : own.classes) standing.fits_idle += link.fitting->idle.size();
-  for (const auto uuid : own.pinned_to) {
-    if (workers_.at(uuid).idle_since) ++standing.fits_idle;
-  }
-  for (const auto* signature : competitors_of(own)) {
-    standing.competing += signature->ready.size();
-    standing.position +=
-        static_cast<std::size_t>(std::distance(signature->ready.begin(), signature->ready.lower_bound(waiting.key)));
-  }
-  ++standing.position;
-  if (!waiting.ready) ++standing.competing;
-  return standing;
-}
-
-std::pair<std::size_t, std::size_t> Matcher::Index::count_fitting(const farm::Farm& farm, const Capabilities& caps,
-                                                                  UserId owner) const {
-  const auto needs = needs_of(farm, caps, owner);
-  std::pair<std::size_t, std::size_t> counts;
-  for (const auto& [uuid, worker] : farm.workers()) {
-    if (!fits(needs, worker)) continue;
-    ++counts.first;
-    if (workers_.at(uuid).idle_since) ++counts.second;
-  }
-  return counts;
 }
 
 }  // namespace boruta::match

@@ -16,11 +16,12 @@ farm::Events Matcher::next(const farm::Farm& farm, Now now) { return index_->nex
 
 farm::NextDeadline Matcher::next_deadline() const { return index_->next_deadline(); }
 
-Standing Matcher::standing(const farm::Farm& /*farm*/, RequestId id) const { return index_->standing(id); }
+Standing Matcher::standing(const farm::Farm& farm, RequestId id, Now now) const {
+  return index_->standing(farm, id, now);
+}
 
-std::pair<std::size_t, std::size_t> Matcher::count_fitting(const farm::Farm& farm, const Capabilities& caps,
-                                                           UserId owner) const {
-  return index_->count_fitting(farm, caps, owner);
+Competition Matcher::competition(const farm::Farm& farm, const Ask& ask, Now now) const {
+  return index_->competition(farm, ask, now);
 }
 
 std::size_t Matcher::signature_count() const { return index_->signature_count(); }

@@ -178,7 +178,7 @@ TEST(Invalid, LeavesTheTimeRunningWhenGroupsChangeNothing) {
 }
 
 void expect_standing(const FarmFixture& farm, RequestId id, Standing expected) {
-  const auto standing = farm.matcher().standing(farm.farm(), id);
+  const auto standing = farm.matcher().standing(farm.farm(), id, farm.now());
   EXPECT_EQ(standing.position, expected.position) << id.value;
   EXPECT_EQ(standing.competing, expected.competing) << id.value;
   EXPECT_EQ(standing.fits, expected.fits) << id.value;
@@ -232,7 +232,13 @@ TEST(Standing, OfARequestNotFiledYetCountsWhatFits) {
   farm.register_worker("y");
   farm.set_groups("x", Groups{"lab"});
   const auto count = [&farm](std::string_view owner) {
-    return farm.matcher().count_fitting(farm.farm(), kRpi, farm.user(owner));
+    const Ask ask{.demand = std::make_shared<const Demand>(Demand{.caps = kRpi, .requirements = {}}),
+                  .owner = farm.user(owner),
+                  .priority = {},
+                  .valid_after = farm.now().wall,
+                  .id = std::nullopt};
+    const auto standing = farm.matcher().competition(farm.farm(), ask, farm.now()).standing;
+    return std::pair(standing.fits, standing.fits_idle);
   };
   EXPECT_EQ(count("alice"), std::pair(std::size_t{1}, std::size_t{1}));
   EXPECT_EQ(count("root"), std::pair(std::size_t{2}, std::size_t{1}));

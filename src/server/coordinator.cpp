@@ -107,6 +107,7 @@ void Coordinator::carry(match::Step step, Secret secret, Now now) {
   const auto& farm = engine_.farm();
   store::EventBatch batch{.first_seq = step.events.front().seq, .events = step.events};
   for (const auto id : step.touched.users) batch.users.push_back(*farm.find_user(id));
+  for (const auto& name : step.touched.groups) batch.groups.push_back(farm.limited_groups().at(name));
   for (const auto id : step.touched.tokens) batch.tokens.push_back(farm.tokens().at(id));
   for (const auto id : step.touched.requests) batch.requests.push_back(*farm.find_request(id));
   for (const auto uuid : step.touched.workers) {

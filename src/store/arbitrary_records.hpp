@@ -47,8 +47,7 @@ inline void fill(std::string& text) {
 inline void fill(bool& flag) { flag = *rc::gen::arbitrary<bool>(); }
 
 template <std::integral Number>
-  requires(!std::is_same_v<Number, bool>)
-void fill(Number& number) {
+requires(!std::is_same_v<Number, bool>) void fill(Number& number) {
   number = *rc::gen::oneOf(rc::gen::arbitrary<Number>(),
                            rc::gen::elementOf(std::vector<Number>{0, 1, std::numeric_limits<Number>::min(),
                                                                   std::numeric_limits<Number>::max()}));
@@ -104,10 +103,16 @@ inline void fill(Capabilities& caps) {
   }
 }
 
-inline void fill(std::shared_ptr<const Capabilities>& caps) {
-  Capabilities filled;
-  fill(filled);
-  caps = std::make_shared<const Capabilities>(std::move(filled));
+/// Requirements are stored as their text, so only what can be written as one is tried.
+inline void fill(Requirement& requirement) {
+  static const std::vector<std::string> texts{"camera",
+                                              "!camera",
+                                              "ram>=4GiB",
+                                              "voltage=2.9..3.6",
+                                              "arch in (arm64, \"a b\", \"\\\"\")",
+                                              "serial!~9600",
+                                              "\"a name\"=\"1..2\""};
+  requirement = parse_requirement(*rc::gen::elementOf(texts)).value();
 }
 
 template <class Value>
@@ -122,9 +127,18 @@ void fill(std::optional<Value>& value) {
   if (*rc::gen::arbitrary<bool>()) fill(value.emplace());
 }
 
+inline void fill(SharedDemand& demand);
+
 template <class Record>
 void fill(Record& record) {
   boost::pfr::for_each_field(record, [](auto& member) { fill(member); });
+}
+
+inline void fill(SharedDemand& demand) {
+  Demand filled;
+  fill(filled.caps);
+  fill(filled.requirements);
+  demand = std::make_shared<const Demand>(std::move(filled));
 }
 
 template <class Record>
@@ -139,7 +153,8 @@ inline std::vector<farm::EventBody> one_of_each_kind() {
   std::vector<farm::EventBody> bodies;
   [&bodies]<std::size_t... Index>(std::index_sequence<Index...> /*all*/) {
     (bodies.emplace_back(make<std::variant_alternative_t<Index, farm::EventBody>>()), ...);
-  }(std::make_index_sequence<std::variant_size_v<farm::EventBody>>{});
+  }
+  (std::make_index_sequence<std::variant_size_v<farm::EventBody>>{});
   return bodies;
 }
 

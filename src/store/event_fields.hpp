@@ -86,6 +86,7 @@ struct Fields<farm::RequestCreated> {
     field("request_id", event.id);
     field("owner_id", event.owner);
     field("caps", event.caps);
+    field.or_default("requirements", event.requirements);
     field("priority", event.priority);
     field("valid_after_ns", event.valid_after.at);
     field("valid_after_offset_minutes", event.valid_after.offset_minutes);
@@ -144,6 +145,7 @@ struct Fields<farm::JobStarted> {
     field("claim_by_ns", event.claim_by);
     field("respond_by_ns", event.respond_by);
     field("tunnel_port", event.tunnel_port);
+    field.or_default("overdue", event.overdue);
   }
 };
 
@@ -341,6 +343,30 @@ struct Fields<farm::WorkerDeregistered> {
   static constexpr std::string_view kType = "worker_deregistered";
 
   static void each(auto& field, auto& event) { field("worker", event.uuid); }
+};
+
+template <>
+struct Fields<farm::UserCeilingsSet> {
+  static constexpr std::string_view kType = "user_ceilings_set";
+
+  static void each(auto& field, auto& event) {
+    field("user_id", event.id);
+    field("priority", event.ceilings.priority);
+    field("running", event.ceilings.running);
+    field("waiting", event.ceilings.waiting);
+  }
+};
+
+template <>
+struct Fields<farm::GroupCeilingsSet> {
+  static constexpr std::string_view kType = "group_ceilings_set";
+
+  static void each(auto& field, auto& event) {
+    field("group", event.group);
+    field("priority", event.ceilings.priority);
+    field("running", event.ceilings.running);
+    field("waiting", event.ceilings.waiting);
+  }
 };
 
 }  // namespace boruta::store

@@ -41,6 +41,7 @@ void merge(EventBatch& batch, EventBatch&& later) {
   drop_superseded(batch.deleted_keys, later.put_keys);
   move_to_end(batch.events, std::move(later.events));
   move_to_end(batch.users, std::move(later.users));
+  move_to_end(batch.groups, std::move(later.groups));
   move_to_end(batch.tokens, std::move(later.tokens));
   move_to_end(batch.requests, std::move(later.requests));
   move_to_end(batch.workers, std::move(later.workers));

@@ -37,6 +37,7 @@ struct EventBatch {
   EventSeq first_seq;
   farm::Events events;
   std::vector<farm::User> users;
+  std::vector<farm::LimitedGroup> groups;
   std::vector<farm::Token> tokens;
   std::vector<farm::Request> requests;
   std::vector<farm::Worker> workers;

@@ -104,7 +104,8 @@ farm::Worker worker_with(WorkerUuid uuid, std::string reason) {
 farm::Request request_with(std::uint64_t id, std::string reason) {
   farm::Request request;
   request.id = RequestId{id};
-  request.caps = std::make_shared<const Capabilities>(Capabilities{{"arch", "arm64"}});
+  request.demand = std::make_shared<const Demand>(
+      Demand{.caps = {{"arch", "arm64"}}, .requirements = {parse_requirement("ram>=4GiB").value()}});
   request.reason = std::move(reason);
   return request;
 }
@@ -188,11 +189,11 @@ TEST_P(JournalContract, SharesTheCapabilitiesOfRequestsThatAskForTheSame) {
   auto& journal = place_->journal();
   auto batch = batch_about(journal, worker_number(1));
   batch.requests = {request_with(1, ""), request_with(2, "")};
-  ASSERT_NE(batch.requests[0].caps, batch.requests[1].caps);
+  ASSERT_NE(batch.requests[0].demand, batch.requests[1].demand);
   ASSERT_TRUE(journal.append(batch));
   const auto loaded = journal.load();
   ASSERT_TRUE(loaded);
-  EXPECT_EQ(loaded->rows.requests[0].caps, loaded->rows.requests[1].caps);
+  EXPECT_EQ(loaded->rows.requests[0].demand, loaded->rows.requests[1].demand);
 }
 
 TEST_P(JournalContract, ReplacesARowByTheOneThatCameLast) {

@@ -36,6 +36,10 @@ std::optional<farm::Actor::Kind> parse_actor_kind(std::string_view text) {
   return std::nullopt;
 }
 
+void append_json(std::string& out, const Requirement& requirement) {
+  append_json_string(out, format_requirement(requirement));
+}
+
 void append_json(std::string& out, const Capabilities& caps) {
   ObjectWriter writer(out);
   for (const auto& [name, value] : caps) writer(name, value);
@@ -77,6 +81,14 @@ bool read_json(const boost::json::value& value, Capabilities& caps) {
     if (!read_json(entry, caps[std::string(name.data(), name.size())])) return false;
   }
   return true;
+}
+
+bool read_json(const boost::json::value& value, Requirement& requirement) {
+  const auto text = text_of(value);
+  if (!text) return false;
+  auto parsed = parse_requirement(*text);
+  if (parsed) requirement = std::move(*parsed);
+  return parsed.has_value();
 }
 
 bool read_json(const boost::json::value& value, farm::RequestState& state) {

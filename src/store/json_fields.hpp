@@ -30,7 +30,9 @@ template <class Record>
 struct Fields;
 
 template <class Record>
-concept HasFields = requires { sizeof(Fields<Record>); };
+concept HasFields = requires {
+  sizeof(Fields<Record>);
+};
 
 [[nodiscard]] std::string_view to_string(farm::Actor::Kind kind);
 [[nodiscard]] std::optional<farm::Actor::Kind> parse_actor_kind(std::string_view text);
@@ -47,10 +49,8 @@ void append_json(std::string& out, Number value) {
 }
 
 template <class Enum>
-  requires std::is_enum_v<Enum>
-void append_json(std::string& out, Enum value) {
-  append_json_string(out, to_string(value));
-}
+requires std::is_enum_v<Enum>
+void append_json(std::string& out, Enum value) { append_json_string(out, to_string(value)); }
 
 template <class Tag>
 void append_json(std::string& out, NumericId<Tag> id) {
@@ -63,6 +63,8 @@ inline void append_json(std::string& out, Instant instant) { append_json(out, in
 inline void append_json(std::string& out, const WorkerUuid& uuid) { append_json_string(out, uuid.to_string()); }
 inline void append_json(std::string& out, const std::string& text) { append_json_string(out, text); }
 void append_json(std::string& out, const Capabilities& caps);
+/// As its text.
+void append_json(std::string& out, const Requirement& requirement);
 
 template <class Value>
 void append_json(std::string& out, const std::vector<Value>& values) {
@@ -139,6 +141,7 @@ bool read_json(const boost::json::value& value, Instant& instant);
 bool read_json(const boost::json::value& value, WorkerUuid& uuid);
 bool read_json(const boost::json::value& value, std::string& text);
 bool read_json(const boost::json::value& value, Capabilities& caps);
+bool read_json(const boost::json::value& value, Requirement& requirement);
 bool read_json(const boost::json::value& value, farm::RequestState& state);
 bool read_json(const boost::json::value& value, farm::WorkerState& state);
 bool read_json(const boost::json::value& value, farm::Role& role);

@@ -9,6 +9,7 @@ namespace boruta::store {
 namespace {
 
 auto key_of(const farm::User& user) { return user.id; }
+auto key_of(const farm::LimitedGroup& group) { return group.name; }
 auto key_of(const farm::Token& token) { return token.id; }
 auto key_of(const farm::Request& request) { return request.id; }
 auto key_of(const farm::Worker& worker) { return worker.uuid; }
@@ -39,6 +40,7 @@ MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
     : events_(std::move(history)), last_seq_(start.rows.last_event), last_event_at_(start.last_event_at) {
   BORUTA_ASSERT(events_.empty() || events_.back().seq == last_seq_);
   put(users_, start.rows.users);
+  put(groups_, start.rows.groups);
   put(tokens_, start.rows.tokens);
   put(requests_, start.rows.requests);
   put(workers_, start.rows.workers);
@@ -48,6 +50,7 @@ MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
 
 std::expected<Loaded, StoreError> MemoryJournal::load() {
   return Loaded{.rows = {.users = rows_of(users_),
+                         .groups = rows_of(groups_),
                          .tokens = rows_of(tokens_),
                          .requests = rows_of(requests_),
                          .workers = rows_of(workers_),
@@ -69,6 +72,7 @@ std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
   for (const auto& request : batch.deleted_creations) creations_.erase(request);
   for (const auto& worker : batch.deleted_keys) keys_.erase(worker);
   put(users_, batch.users);
+  put(groups_, batch.groups);
   put(tokens_, batch.tokens);
   put(requests_, batch.requests);
   put(workers_, batch.workers);

@@ -23,6 +23,7 @@ class MemoryJournal final : public Journal {
  private:
   farm::Events events_;
   std::map<UserId, farm::User> users_;
+  std::map<std::string, farm::LimitedGroup> groups_;
   std::map<TokenId, farm::Token> tokens_;
   std::map<RequestId, farm::Creation> creations_;
   std::map<RequestId, farm::Request> requests_;

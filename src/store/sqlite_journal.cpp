@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/assert.hpp"
-#include "store/capability_sets.hpp"
 #include "store/data_directory.hpp"
+#include "store/demands.hpp"
 #include "store/event_codec.hpp"
 #include "store/sqlite_database.hpp"
 #include "store/sqlite_rows.hpp"
@@ -34,6 +34,7 @@ struct Statements {
   Statement rollback;
   Statement put_event;
   Table<farm::User> users;
+  Table<farm::LimitedGroup> groups;
   Table<farm::Token> tokens;
   Table<farm::Request> requests;
   Table<StoredJob> jobs;
@@ -59,6 +60,7 @@ std::expected<Statements, StoreError> prepare_all(Database& database) {
       {&all.put_event,
        "INSERT INTO events (seq, at_ns, actor, type, request_id, worker, body) VALUES (?, ?, ?, ?, ?, ?, ?)"},
       {&all.users.put, put_sql<farm::User>()},
+      {&all.groups.put, put_sql<farm::LimitedGroup>()},
       {&all.tokens.put, put_sql<farm::Token>()},
       {&all.requests.put, put_sql<farm::Request>()},
       {&all.jobs.put, put_sql<StoredJob>()},
@@ -104,7 +106,7 @@ class SqliteJournal final : public Journal {
   bool write_event(const farm::Event& event);
   bool write_request(const farm::Request& request);
   template <class Row>
-  static bool write_row(Table<Row>& table, const Row& row, std::int64_t caps_id = 0);
+  static bool write_row(Table<Row>& table, const Row& row, std::int64_t demand_id = 0);
   template <class Row>
   static bool write_rows(Table<Row>& table, const std::vector<Row>& rows);
   static bool erase(Statement& statement, const WorkerUuid& worker);
@@ -121,7 +123,7 @@ class SqliteJournal final : public Journal {
   // The order of destruction matters: the lock goes last.
   DataDirectory directory_;
   Database database_;
-  std::optional<CapabilitySets> caps_;
+  std::optional<DemandTable> demands_;
   Statements statements_;
   EventSeq last_seq_;
 };
@@ -138,9 +140,9 @@ std::expected<std::unique_ptr<Journal>, StoreError> SqliteJournal::open(const st
 }
 
 std::expected<void, StoreError> SqliteJournal::prepare() {
-  auto caps = CapabilitySets::prepare(database_);
-  if (!caps) return std::unexpected(caps.error());
-  caps_.emplace(std::move(*caps));
+  auto demands = DemandTable::prepare(database_);
+  if (!demands) return std::unexpected(demands.error());
+  demands_.emplace(std::move(*demands));
   auto statements = prepare_all(database_);
   if (!statements) return std::unexpected(statements.error());
   statements_ = std::move(*statements);
@@ -185,9 +187,9 @@ bool SqliteJournal::write(const EventBatch& batch) {
   for (const auto& request : batch.requests) {
     if (!write_request(request)) return false;
   }
-  return write_rows(statements_.users, batch.users) && write_rows(statements_.tokens, batch.tokens) &&
-         write_rows(statements_.workers, batch.workers) && write_rows(statements_.creations, batch.creations) &&
-         write_rows(statements_.keys, batch.put_keys);
+  return write_rows(statements_.users, batch.users) && write_rows(statements_.groups, batch.groups) &&
+         write_rows(statements_.tokens, batch.tokens) && write_rows(statements_.workers, batch.workers) &&
+         write_rows(statements_.creations, batch.creations) && write_rows(statements_.keys, batch.put_keys);
 }
 
 bool SqliteJournal::write_event(const farm::Event& event) {
@@ -216,14 +218,14 @@ bool SqliteJournal::write_event(const farm::Event& event) {
 }
 
 bool SqliteJournal::write_request(const farm::Request& request) {
-  const auto caps_id = caps_->id_of(*request.caps);
-  if (!caps_id || !write_row(statements_.requests, request, *caps_id)) return false;
+  const auto demand_id = demands_->id_of(*request.demand);
+  if (!demand_id || !write_row(statements_.requests, request, *demand_id)) return false;
   return !request.job || write_row(statements_.jobs, StoredJob{.request = request.id, .job = *request.job});
 }
 
 template <class Row>
-bool SqliteJournal::write_row(Table<Row>& table, const Row& row, std::int64_t caps_id) {
-  RowBinder binder(table.put, caps_id);
+bool SqliteJournal::write_row(Table<Row>& table, const Row& row, std::int64_t demand_id) {
+  RowBinder binder(table.put, demand_id);
   Columns<Row>::each(binder, row);
   return table.put.run();
 }
@@ -244,7 +246,7 @@ bool SqliteJournal::erase(Statement& statement, const WorkerUuid& worker) {
 /// After a failure before COMMIT: nothing of the batch is in the log's committed part.
 StoreError SqliteJournal::take_back(std::string_view doing) {
   auto error = database_.failure(doing);
-  caps_->forget_ids();
+  demands_->forget_ids();
   // Some failures have rolled back already.
   if (database_.in_transaction() && !statements_.rollback.run() && database_.in_transaction()) {
     error.code = StoreErrorCode::kUnknown;
@@ -270,6 +272,7 @@ std::expected<Loaded, StoreError> SqliteJournal::load() {
     return [&rows](auto&& row) { rows.push_back(std::forward<decltype(row)>(row)); };
   };
   if (auto done = load_table(statements_.users, into(loaded.rows.users)); !done) return std::unexpected(done.error());
+  if (auto done = load_table(statements_.groups, into(loaded.rows.groups)); !done) return std::unexpected(done.error());
   if (auto done = load_table(statements_.tokens, into(loaded.rows.tokens)); !done) return std::unexpected(done.error());
   if (auto done = load_table(statements_.workers, into(loaded.rows.workers)); !done) {
     return std::unexpected(done.error());
@@ -294,7 +297,7 @@ std::expected<void, StoreError> SqliteJournal::load_table(const Table<Row>& tabl
   int code = rows->step();
   for (std::size_t number = 1; code == SQLITE_ROW; code = rows->step(), ++number) {
     Row row{};
-    RowReader reader(*rows, *caps_);
+    RowReader reader(*rows, *demands_);
     Columns<Row>::each(reader, row);
     if (!reader.wrong_column().empty()) {
       return std::unexpected(database_.corrupt(
@@ -308,13 +311,13 @@ std::expected<void, StoreError> SqliteJournal::load_table(const Table<Row>& tabl
 
 /// Both tables are in the order of their keys, so one pass over each finds which job belongs to which request.
 std::expected<void, StoreError> SqliteJournal::load_requests(std::vector<farm::Request>& requests) {
-  if (auto done = caps_->load(); !done) return done;
+  if (auto done = demands_->load(); !done) return done;
   const auto count = database_.number("SELECT count(*) FROM requests");
   if (!count) return std::unexpected(count.error());
   requests.reserve(static_cast<std::size_t>(*count));
   auto done =
       load_table(statements_.requests, [&requests](farm::Request&& row) { requests.push_back(std::move(row)); });
-  caps_->unload();
+  demands_->unload();
   if (!done) return done;
 
   auto owner = requests.begin();

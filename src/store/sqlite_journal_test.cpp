@@ -65,7 +65,7 @@ class SqliteJournalTest : public testing::Test {
 };
 
 mode_t mode_of(const std::filesystem::path& path) {
-  struct stat found{};
+  struct stat found {};
   EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
   return found.st_mode & 0777U;
 }
@@ -90,7 +90,8 @@ EventBatch large_batch(const Journal& journal) {
                             .body = farm::WorkerNoted{.uuid = kWorker, .text = std::string(1'000, 'n')}});
     farm::Request request;
     request.id = RequestId{seq};
-    request.caps = std::make_shared<const Capabilities>(Capabilities{{"number", std::to_string(seq)}});
+    request.demand =
+        std::make_shared<const Demand>(Demand{.caps = {{"number", std::to_string(seq)}}, .requirements = {}});
     batch.requests.push_back(request);
   }
   return batch;

@@ -65,9 +65,9 @@ bool RowReader::get(int column, farm::Registration& registration) {
   return parse_json(statement_->text(column), registration);
 }
 
-bool RowReader::get(int column, std::shared_ptr<const Capabilities>& caps) {
-  caps = caps_->find(statement_->integer(column));
-  return caps != nullptr;
+bool RowReader::get(int column, SharedDemand& demand) {
+  demand = demands_->find(statement_->integer(column));
+  return demand != nullptr;
 }
 
 }  // namespace boruta::store

@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "farm/types.hpp"
-#include "store/capability_sets.hpp"
+#include "store/demands.hpp"
 #include "store/journal.hpp"
 #include "store/sqlite_database.hpp"
 
@@ -39,7 +39,23 @@ struct Columns<farm::User> {
     column("name", user.name);
     column("role", user.role);
     column("groups", user.groups);
+    column("ceiling_priority", user.ceilings.priority);
+    column("ceiling_running", user.ceilings.running);
+    column("ceiling_waiting", user.ceilings.waiting);
     column("deleted", user.deleted);
+  }
+};
+
+template <>
+struct Columns<farm::LimitedGroup> {
+  static constexpr std::string_view kTable = "limited_groups";
+  static constexpr std::string_view kKey = "name";
+
+  static void each(auto& column, auto& group) {
+    column("name", group.name);
+    column("ceiling_priority", group.ceilings.priority);
+    column("ceiling_running", group.ceilings.running);
+    column("ceiling_waiting", group.ceilings.waiting);
   }
 };
 
@@ -88,7 +104,7 @@ struct Columns<farm::Request> {
     column("priority", request.priority);
     column("state", request.state);
     column("was_servable", request.was_servable);
-    column("caps_id", request.caps);
+    column("demand_id", request.demand);
     column("valid_after_ns", request.valid_after.at);
     column("valid_after_offset_minutes", request.valid_after.offset_minutes);
     column("deadline_ns", request.deadline.at);
@@ -118,6 +134,7 @@ struct Columns<StoredJob> {
     column("pause_used_ns", stored.job.pause_used);
     column("tunnel_port", stored.job.tunnel_port);
     column("granted", stored.job.granted);
+    column("overdue", stored.job.overdue);
   }
 };
 
@@ -169,8 +186,9 @@ struct Columns<StoredKey> {
 /// Binds the members of a row to a statement, in the order of the columns. The row must live until `reset`.
 class RowBinder {
  public:
-  /// `caps_id` stands for the request's capabilities in their table.
-  explicit RowBinder(Statement& statement, std::int64_t caps_id = 0) : statement_(&statement), caps_id_(caps_id) {}
+  /// `demand_id` stands for the request's demand in its table.
+  explicit RowBinder(Statement& statement, std::int64_t demand_id = 0)
+      : statement_(&statement), demand_id_(demand_id) {}
 
   template <class Value>
   void operator()(std::string_view /*name*/, const Value& value) {
@@ -187,10 +205,8 @@ class RowBinder {
     put(index, id.value);
   }
   template <class Enum>
-    requires std::is_enum_v<Enum>
-  void put(int index, Enum value) {
-    statement_->bind_text(index, to_string(value));
-  }
+  requires std::is_enum_v<Enum>
+  void put(int index, Enum value) { statement_->bind_text(index, to_string(value)); }
   template <class Value>
   void put(int index, const std::optional<Value>& value) {
     if (value) {
@@ -207,17 +223,17 @@ class RowBinder {
   void put(int index, const Secret& secret);
   void put(int index, const Groups& groups);
   void put(int index, const farm::Registration& registration);
-  void put(int index, const std::shared_ptr<const Capabilities>& /*caps*/) { put(index, caps_id_); }
+  void put(int index, const SharedDemand& /*demand*/) { put(index, demand_id_); }
 
   Statement* statement_;
-  std::int64_t caps_id_;
+  std::int64_t demand_id_;
   int index_ = 0;
 };
 
 /// Reads the members of a row from a statement that stands on one, in the order of the columns.
 class RowReader {
  public:
-  RowReader(const Statement& statement, const CapabilitySets& caps) : statement_(&statement), caps_(&caps) {}
+  RowReader(const Statement& statement, const DemandTable& demands) : statement_(&statement), demands_(&demands) {}
 
   template <class Value>
   void operator()(std::string_view name, Value& value) {
@@ -268,10 +284,10 @@ class RowReader {
   bool get(int column, Secret& secret);
   bool get(int column, Groups& groups);
   bool get(int column, farm::Registration& registration);
-  bool get(int column, std::shared_ptr<const Capabilities>& caps);
+  bool get(int column, SharedDemand& demand);
 
   const Statement* statement_;
-  const CapabilitySets* caps_;
+  const DemandTable* demands_;
   int index_ = 0;
   std::string_view wrong_column_;
 };

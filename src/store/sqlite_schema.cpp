@@ -11,9 +11,9 @@ namespace {
 
 /// Step N brings version N to N + 1. A step that was released is never changed.
 ///
-/// Rows are narrow, because a commit writes whole pages: what requests have in common is in capability_sets, a job
+/// Rows are narrow, because a commit writes whole pages: what requests have in common is in demands, a job
 /// has a table of its own, and no table but events has an index beside its key. Times are nanoseconds since 1970.
-constexpr std::array<std::string_view, 2> kSteps{
+constexpr std::array<std::string_view, 3> kSteps{
     R"sql(
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,
@@ -61,6 +61,22 @@ CREATE TABLE creations(
   at_ns INTEGER NOT NULL) STRICT;
 
 ALTER TABLE workers ADD COLUMN drain_by TEXT NOT NULL DEFAULT '';
+)sql",
+    R"sql(
+CREATE TABLE demands(
+  id INTEGER PRIMARY KEY, caps TEXT NOT NULL, requirements TEXT NOT NULL, UNIQUE(caps, requirements)) STRICT;
+INSERT INTO demands SELECT id, caps, '[]' FROM capability_sets;
+DROP TABLE capability_sets;
+ALTER TABLE requests RENAME COLUMN caps_id TO demand_id;
+
+ALTER TABLE users ADD COLUMN ceiling_priority INTEGER;
+ALTER TABLE users ADD COLUMN ceiling_running INTEGER;
+ALTER TABLE users ADD COLUMN ceiling_waiting INTEGER;
+
+ALTER TABLE jobs ADD COLUMN overdue INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE limited_groups(
+  name TEXT PRIMARY KEY, ceiling_priority INTEGER, ceiling_running INTEGER, ceiling_waiting INTEGER) STRICT;
 )sql"};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

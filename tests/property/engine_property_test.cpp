@@ -9,6 +9,7 @@
 
 #include "farm/invariants.hpp"
 #include "match/engine.hpp"
+#include "match/explain.hpp"
 #include "property/naive_model.hpp"
 #include "property/random_commands.hpp"
 
@@ -37,12 +38,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-farm::Policy small_policy() {
+farm::Policy small_policy(farm::QueueOrder order) {
   // Few ports, so that running out of them is met as well.
   return farm::Policy{.lease = 2min,
                       .lease_max = 10min,
                       .claim_within = 1min,
                       .invalid_after = 1min,
+                      .order = order,
+                      .half_life = 5min,
+                      .overdue_after = 3min,
                       .first_tunnel_port = 30'000,
                       .last_tunnel_port = 30'002};
 }
@@ -56,7 +60,7 @@ std::map<std::string, int>& seen_kinds() {
 /// Runs the engine, and beside it a farm that is fed the events one by one: the journal's reader.
 class Life {
  public:
-  Life() : engine_(small_policy(), farm::Rows{}, now_), replayed_(small_policy()) {
+  explicit Life(const farm::Policy& policy) : policy_(policy), engine_(policy, farm::Rows{}, now_), replayed_(policy) {
     for (const auto& command : first_commands()) follow(engine_.execute(command, now_));
   }
 
@@ -83,6 +87,7 @@ class Life {
     const auto* started = std::get_if<farm::JobStarted>(&event.body);
     if (started == nullptr) return;
     const auto expected = next_match(replayed_, now_);
+    if (started->overdue) ++seen_kinds()["overdue job started"];
     RC_ASSERT(expected.has_value());
     RC_ASSERT(expected->request.value == started->id.value);
     RC_ASSERT(expected->worker.to_string() == started->worker.to_string());
@@ -92,7 +97,7 @@ class Life {
     const auto violations = farm::check_invariants(engine_.farm());
     RC_ASSERT(violations == std::vector<std::string>{});
     RC_ASSERT(replayed_.rows() == engine_.farm().rows());
-    RC_ASSERT(farm::Farm(small_policy(), engine_.farm().rows()).rows() == engine_.farm().rows());
+    RC_ASSERT(farm::Farm(policy_, engine_.farm().rows()).rows() == engine_.farm().rows());
     // No ready request waits while a worker that could serve it idles, unless there is no port left for its tunnel.
     if (engine_.farm().free_tunnel_port()) RC_ASSERT(!next_match(engine_.farm(), now_).has_value());
     check_nothing_due();
@@ -108,16 +113,50 @@ class Life {
   void check_standing() {
     for (const auto id : engine_.farm().open_requests()) {
       const auto* request = engine_.farm().find_request(id);
-      if (request->state != farm::RequestState::kWaiting) continue;
-      const auto standing = engine_.matcher().standing(engine_.farm(), id);
-      const auto [fits, free] = engine_.matcher().count_fitting(engine_.farm(), *request->caps, request->owner);
-      RC_ASSERT(standing.fits == fits);
-      RC_ASSERT(standing.fits_idle == free);
-      RC_ASSERT(standing.position >= 1U);
-      RC_ASSERT(standing.position <= standing.competing);
+      if (request->state != farm::RequestState::kWaiting || id.value % 5 != engine_.farm().last_event().value % 5)
+        continue;
+      const auto found = engine_.matcher().standing(engine_.farm(), id, now_);
+      const auto counted = standing(engine_.farm(), *request, now_);
+      RC_ASSERT(found.fits == counted.fits);
+      RC_ASSERT(found.fits_idle == counted.fits_idle);
+      RC_ASSERT(found.competing == counted.competing);
+      RC_ASSERT(found.position == counted.position);
+      check_explanation(*request, found);
     }
   }
 
+  /// Every worker once, for a reason that is true.
+  void check_explanation(const farm::Request& request, const match::Standing& standing) {
+    const auto& farm = engine_.farm();
+    const auto explanation = match::explain(farm, engine_.matcher(), match::ask_of(request), now_);
+    const auto needs = match::needs_of(farm, request.demand, request.owner);
+    std::set<WorkerUuid> told;
+    std::size_t fitting = 0;
+    for (const auto& verdict : explanation.workers) {
+      RC_ASSERT(told.insert(verdict.worker).second);
+      const auto& worker = *farm.find_worker(verdict.worker);
+      const bool fits = verdict.fitness <= match::Fitness::kOutOfService;
+      if (fits) ++fitting;
+      RC_ASSERT(fits == match::fits(needs, worker));
+      const bool free = worker.state == farm::WorkerState::kIdle && worker.connected;
+      RC_ASSERT((verdict.fitness == match::Fitness::kFree) == (fits && free));
+      if (verdict.fitness == match::Fitness::kBusy) RC_ASSERT(verdict.job == worker.job);
+      RC_ASSERT(verdict.misses.empty() == (verdict.fitness <= match::Fitness::kReserved));
+      ++seen_kinds()[std::string(match::to_string(verdict.fitness))];
+    }
+    RC_ASSERT(told.size() == farm.workers().size());
+    RC_ASSERT(fitting == standing.fits);
+    RC_ASSERT(explanation.standing.position == standing.position);
+    RC_ASSERT(explanation.standing.competing == standing.competing);
+    for (const auto& ahead : explanation.ahead) {
+      RC_ASSERT(comes_before(farm, *farm.find_request(ahead.id), request, now_));
+      RC_ASSERT(!ahead.why.empty());
+    }
+    RC_ASSERT(explanation.ahead.size() == std::min(standing.position - 1, match::kMostShownAhead));
+    RC_ASSERT(explanation.estimate.not_later_than.has_value() == explanation.estimate.unknown.empty());
+  }
+
+  farm::Policy policy_;
   Now now_{.wall = Instant(1'000'000s), .lease = Instant(1'000'000s)};
   match::Engine engine_;
   farm::Farm replayed_;
@@ -128,16 +167,22 @@ const bool kParametersSet = ::setenv("RC_PARAMS", "max_success=400 max_size=400"
 
 TEST(Engine, ChoosesAsTheNaiveModelDoesAndKeepsItsInvariants) {
   ASSERT_TRUE(kParametersSet);
-  const bool holds = rc::check([](const std::vector<RandomStep>& steps) {
-    Life life;
-    for (const auto& step : steps) life.live(step);
-  });
-  EXPECT_TRUE(holds);
+  for (const auto order : {farm::QueueOrder::kFifo, farm::QueueOrder::kFair}) {
+    const bool holds = rc::check([order](const std::vector<RandomStep>& steps) {
+      Life life(small_policy(order));
+      for (const auto& step : steps) life.live(step);
+    });
+    EXPECT_TRUE(holds);
+  }
   // Users and tokens have commands that the random life leaves out.
   const std::set<std::string> left_out{"user deleted", "token created", "token bound", "token revoked"};
   for (const auto& kind : farm::kind_names()) {
     if (left_out.contains(std::string(kind))) continue;
     EXPECT_GT(seen_kinds()[std::string(kind)], 0) << kind;
+  }
+  for (const auto* told :
+       {"overdue job started", "preparing", "busy", "out of service", "reserved", "almost fits", "does not fit"}) {
+    EXPECT_GT(seen_kinds()[told], 0) << told;
   }
 }
 

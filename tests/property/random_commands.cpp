@@ -42,6 +42,7 @@ farm::Actor user(const farm::Farm& farm, std::uint8_t number) {
 Capabilities offered(std::uint8_t number, std::uint8_t variant) {
   Capabilities caps{{"UUID", worker_uuid(number).to_string()}, {"board", number % 2 == 0 ? "rpi4" : "odroid"}};
   if (variant % 3 == 1) caps.emplace("camera", "yes");
+  if (number % 3 > 0) caps.emplace("ram", number % 3 == 1 ? "1GiB" : "4GiB");
   if (number % kWorkers == 3) caps.emplace("name", "the-third");
   return caps;
 }
@@ -65,8 +66,33 @@ Capabilities wanted(std::uint8_t number) {
   }
 }
 
+Requirements required(std::uint8_t number) {
+  const auto one = [](std::string_view text) { return Requirements{parse_requirement(text).value()}; };
+  switch (number % 9) {
+    case 0:
+      return one("ram>=2GiB");
+    case 1:
+      return one("board in (rpi4, odroid)");
+    case 2:
+      return one("!camera");
+    case 3:
+      return one(fmt::format("UUID!={}", worker_uuid(number / 9).to_string()));
+    default:
+      return {};
+  }
+}
+
+farm::Ceilings ceilings(std::uint8_t number) {
+  farm::Ceilings ceilings;
+  if (number % 3 == 0) ceilings.running = number % 2 + 1;
+  if (number % 5 == 0) ceilings.waiting = 6;
+  if (number % 7 == 0) ceilings.priority = farm::Priority{2};
+  return ceilings;
+}
+
 farm::CommandBody create(const RandomStep& step, Now now) {
-  farm::CreateRequest create{.caps = wanted(step.first), .priority = 1 + step.second % 3};
+  farm::CreateRequest create{
+      .caps = wanted(step.first), .requirements = required(step.second), .priority = 1 + step.second % 3};
   if (step.second % 5 == 4) create.valid_after = WallTime{.at = now.wall + 40s};
   if (step.second % 7 == 6) create.deadline = WallTime{.at = now.wall + 90s};
   if (step.first % 11 == 10) create.lease = 30s;
@@ -163,7 +189,7 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
   if (step.what >= kHalf) return cooperate(step, farm);
   const auto uuid = known_worker(farm, step.first);
   const auto id = some_request(farm, step.first);
-  switch (step.what % 26) {
+  switch (step.what % 28) {
     case 0:
     case 1:
     case 2:
@@ -208,6 +234,10 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
     case 24:
       return by_admin(
           farm::SetUserGroups{.name = "tester", .groups = step.second % 2 == 0 ? Groups{"kernel"} : Groups{}});
+    case 25:
+      return by_admin(farm::SetUserCeilings{.name = "kernel-dev", .ceilings = ceilings(step.second)});
+    case 26:
+      return by_admin(farm::SetGroupCeilings{.group = "kernel", .ceilings = ceilings(step.second)});
     default:
       if (step.second % 4 == 0) return by_server(farm::StartServer{});
       return by_server(farm::MoveTunnel{.id = id, .port = 30'000});
