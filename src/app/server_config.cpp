@@ -46,6 +46,20 @@ Keys tunnel_keys(ServerConfig& config) {
   };
 }
 
+Keys scheduling_keys(ServerConfig& config) {
+  using farm::QueueOrder;
+  constexpr auto kYear = 365 * 24h;
+  return {
+      {"order",
+       [&](const auto& node) {
+         return config::take_word<QueueOrder>(node, {{"fifo", QueueOrder::kFifo}, {"fair", QueueOrder::kFair}},
+                                              config.policy.order);
+       }},
+      {"half_life", between(1min, kYear, &config.policy.half_life)},
+      {"overdue_after", between(0s, kYear, &config.policy.overdue_after)},
+  };
+}
+
 Keys log_keys(ServerConfig& config) {
   using runtime::LogFormat;
   using runtime::LogLevel;
@@ -88,6 +102,7 @@ Keys top_keys(ServerConfig& config, config::Reader& reader) {
       {"lost_after", between(100ms, 1h, &policy.lost_after)},
       {"lost_grace", between(0s, kDay, &policy.lost_grace)},
       {"store_patience", between(0s, 1h, &config.store_patience)},
+      {"scheduling", reader.table("scheduling", scheduling_keys(config))},
       {"tunnel", reader.table("tunnel", tunnel_keys(config))},
       {"log", reader.table("log", log_keys(config))},
   };

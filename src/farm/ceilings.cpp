@@ -31,7 +31,7 @@ std::size_t sum(const Farm& farm, UserId owner, const std::string& group, Count 
 
 template <class Count>
 std::optional<ReachedCeiling> find_reached(const Farm& farm, UserId owner,
-                                           std::optional<std::uint32_t> Ceilings::*ceiling, Count count) {
+                                           std::optional<std::uint32_t> Ceilings::* ceiling, Count count) {
   std::optional<ReachedCeiling> found;
   for_each_ceilings(farm, owner, [&](const std::string& group, const Ceilings& ceilings) {
     const auto& limit = ceilings.*ceiling;

@@ -73,7 +73,7 @@ const std::vector<Situation>& all_situations() {
 }
 
 template <class Row, class Key>
-std::vector<Key> changed_rows(const std::vector<Row>& before, const std::vector<Row>& after, Key Row::*key) {
+std::vector<Key> changed_rows(const std::vector<Row>& before, const std::vector<Row>& after, Key Row::* key) {
   std::map<Key, const Row*> rows;
   for (const auto& row : before) rows.emplace(row.*key, &row);
   std::vector<Key> changed;

@@ -86,7 +86,7 @@ Farm some_requests() {
                     .owner = UserId{*rc::gen::inRange<std::uint64_t>(1, 4)},
                     .priority = Priority{*rc::gen::inRange<std::uint8_t>(1, 4)},
                     .state = *rc::gen::elementOf(kRequestStates),
-                    .caps = std::make_shared<const Capabilities>(),
+                    .demand = std::make_shared<const Demand>(),
                     .valid_after = WallTime{.at = small_instant()},
                     .deadline = WallTime{.at = small_instant()}};
     if (request.state == RequestState::kInProgress) request.job.emplace();
@@ -204,7 +204,7 @@ TEST(Listing, OfWorkersEqualsFilteringSortingAndCuttingEverything) { EXPECT_TRUE
 Farm numbered_requests(std::uint64_t count) {
   Rows rows;
   for (std::uint64_t id = 1; id <= count; ++id) {
-    rows.requests.push_back(Request{.id = RequestId{id}, .caps = std::make_shared<const Capabilities>()});
+    rows.requests.push_back(Request{.id = RequestId{id}, .demand = std::make_shared<const Demand>()});
   }
   return Farm(Policy{}, rows);
 }

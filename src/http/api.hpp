@@ -70,6 +70,8 @@ class Api final : public Application {
   Task<HttpResponse> prolong_access(const Call* call);
   Task<HttpResponse> acquire_worker(const Call* call);
   Task<HttpResponse> get_request_events(const Call* call);
+  Task<HttpResponse> explain_request(const Call* call);
+  Task<HttpResponse> explain_unfiled(const Call* call);
 
   Task<HttpResponse> get_worker(const Call* call);
   Task<HttpResponse> list_workers(const Call* call);
@@ -84,7 +86,10 @@ class Api final : public Application {
   Task<HttpResponse> list_users(const Call* call);
   Task<HttpResponse> create_user(const Call* call);
   Task<HttpResponse> set_user_groups(const Call* call);
+  Task<HttpResponse> set_user_ceilings(const Call* call);
   Task<HttpResponse> delete_user(const Call* call);
+  Task<HttpResponse> list_groups(const Call* call);
+  Task<HttpResponse> set_group_ceilings(const Call* call);
   Task<HttpResponse> list_tokens(const Call* call);
   Task<HttpResponse> create_token(const Call* call);
   Task<HttpResponse> revoke_token(const Call* call);

@@ -47,16 +47,50 @@ class OpenApi : public testing::Test {
   ApiHarness harness_{open_policy()};
 };
 
+TEST_F(OpenApi, ExplainsARequestAndOneThatIsNotFiled) {
+  harness_.add_worker(kUuid, {{"board", "rpi4"}, {"ram", "2GiB"}});
+  const auto filed = R"({"Priority":8,"Caps":{"board":"rpi4"},"Requirements":["ram>=4GiB"]})";
+  harness_.call("POST", "/api/v1/reqs/", filed);
+  const auto explained = harness_.call("GET", "/api/v1/reqs/1/explain");
+  EXPECT_EQ(field(explained, "ReqID"), "1");
+  EXPECT_EQ(field(explained, "Asked"), R"("board=rpi4 ram>=4GiB")");
+  EXPECT_EQ(field(explained, "Position"), "1");
+  EXPECT_EQ(field(explained, "Unknown"), R"("no registered worker fits")");
+  EXPECT_EQ(field(explained, "NotLaterThan"), "null");
+  EXPECT_EQ(field(explained, "Summary"), R"({"free":0,"preparing":0,"busy":0,"out of service":0,"reserved":0,)"
+                                         R"("almost fits":1,"does not fit":0})");
+  EXPECT_NE(field(explained, "Workers")
+                .find(R"("Misses":[{"Capability":"ram","Has":"2GiB",)"
+                      R"("Text":"ram is 2GiB, needs >= 4GiB"}])"),
+            std::string::npos)
+      << explained.body;
+  EXPECT_EQ(field(harness_.call("GET", "/api/v1/reqs/1/explain?workers=false"), "Workers"), "missing");
+  EXPECT_EQ(field(harness_.call("POST", "/api/v1/reqs/explain", R"({"Caps":{"board":"rpi4"}})"), "Fits"), "1");
+  EXPECT_EQ(field(harness_.call("GET", "/api/v1/reqs/1"), "Requirements"), R"(["ram>=4GiB"])");
+  harness_.call("POST", "/api/v1/reqs/1/close");
+  EXPECT_EQ(harness_.call("GET", "/api/v1/reqs/1/explain").body,
+            R"({"ReqID":1,"State":"CANCELLED","Reason":"closed by anonymous","Asked":"board=rpi4 ram>=4GiB"})");
+
+  EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/9/explain"), 404U);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/x/explain"), 400U);
+  EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/1/explain?workers=no"), 400U);
+  EXPECT_EQ(harness_.status("POST", "/api/v1/reqs/explain", R"({"Priority":17})"), 400U);
+  EXPECT_NE(message_in(harness_.call("POST", "/api/v1/reqs/explain", R"({"Requirements":["ram>"]})"))
+                .find("Requirements: \"ram>\", character 5: a value is expected"),
+            std::string::npos);
+}
+
 TEST_F(OpenApi, ShowsARequestWithItsPlaceInTheQueue) {
   harness_.add_worker(kUuid, {{"board", "rpi4"}});
   EXPECT_EQ(harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8,"Caps":{"board":"rpi4"},"Lease":"2m"})").body,
             R"({"ReqID":1})");
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":7,"Caps":{"board":"rpi4"}})");
-  EXPECT_EQ(harness_.call("GET", "/api/v1/reqs/1").body,
-            R"({"ID":1,"Priority":8,"Owner":{"Groups":null,"Name":"anonymous"},"Deadline":"2020-01-20T00:00:00Z",)"
-            R"("ValidAfter":"2019-12-20T00:00:00Z","State":"WAITING","Job":null,"Caps":{"board":"rpi4"},"Reason":"",)"
-            R"("Created":"2019-12-20T00:00:00Z","Started":null,"Ended":null,"Lease":"2m","Position":2,"Queue":2,)"
-            R"("Fits":1,"FitsIdle":0})");
+  EXPECT_EQ(
+      harness_.call("GET", "/api/v1/reqs/1").body,
+      R"({"ID":1,"Priority":8,"Owner":{"Groups":null,"Name":"anonymous"},"Deadline":"2020-01-20T00:00:00Z",)"
+      R"("ValidAfter":"2019-12-20T00:00:00Z","State":"WAITING","Job":null,"Caps":{"board":"rpi4"},"Requirements":[],"Reason":"",)"
+      R"("Created":"2019-12-20T00:00:00Z","Started":null,"Ended":null,"Lease":"2m","Position":2,"Queue":2,)"
+      R"("Fits":1,"FitsIdle":0})");
 }
 
 TEST_F(OpenApi, TellsWhenAJobStartsAndEnds) {
@@ -204,7 +238,9 @@ TEST_F(OpenApi, IsNotReadyWhenItStops) {
 }
 
 TEST_F(OpenApi, LetsEverybodyActAsAnonymous) {
-  EXPECT_EQ(harness_.call("GET", "/api/v1/whoami").body, R"({"Name":"anonymous","Role":"admin","Groups":[]})");
+  EXPECT_EQ(
+      harness_.call("GET", "/api/v1/whoami").body,
+      R"({"Name":"anonymous","Role":"admin","Groups":[],"Ceilings":{"Priority":null,"Running":null,"Waiting":null}})");
 }
 
 class GuardedApi : public testing::Test {
@@ -248,8 +284,9 @@ TEST_F(GuardedApi, RefusesTokensThatAreNone) {
 TEST_F(GuardedApi, KnowsTheSchemeInAnyCase) {
   auto headers = alice_;
   headers[0].second.replace(0, 6, "bEARER");
-  EXPECT_EQ(harness_.call("GET", "/api/v1/whoami", {}, headers).body,
-            R"({"Name":"alice","Role":"user","Groups":["qa"]})");
+  EXPECT_EQ(
+      harness_.call("GET", "/api/v1/whoami", {}, headers).body,
+      R"({"Name":"alice","Role":"user","Groups":["qa"],"Ceilings":{"Priority":null,"Running":null,"Waiting":null}})");
 }
 
 TEST_F(GuardedApi, KeepsRequestsToTheirOwners) {
@@ -267,8 +304,9 @@ TEST_F(GuardedApi, MakesUsersAndShowsTheirTokenOnce) {
   EXPECT_TRUE(created.secret);
   EXPECT_EQ(field(created, "Name"), "\"carol\"");
   const std::string token(json::parse(created.body).at("Token").as_string());
-  EXPECT_EQ(harness_.call("GET", "/api/v1/whoami", {}, with_token("Bearer " + token)).body,
-            R"({"Name":"carol","Role":"user","Groups":["a","b"]})");
+  EXPECT_EQ(
+      harness_.call("GET", "/api/v1/whoami", {}, with_token("Bearer " + token)).body,
+      R"({"Name":"carol","Role":"user","Groups":["a","b"],"Ceilings":{"Priority":null,"Running":null,"Waiting":null}})");
   const auto users = harness_.call("GET", "/api/v1/users/", {}, admin_).body;
   EXPECT_NE(users.find("carol"), std::string::npos);
   EXPECT_EQ(users.find("anonymous"), std::string::npos);

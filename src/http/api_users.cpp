@@ -1,3 +1,5 @@
+#include <map>
+
 #include "base/assert.hpp"
 #include "base/json.hpp"
 #include "http/answers.hpp"
@@ -17,6 +19,28 @@ HttpResponse created_with_token() {
   constexpr std::size_t kRoom = 1024;
   response.body.reserve(kRoom);
   return response;
+}
+
+struct GroupRow {
+  std::vector<std::string> users;
+  std::uint64_t running = 0;
+  std::uint64_t waiting = 0;
+  farm::Ceilings ceilings;
+};
+
+void write_group(JsonWriter& json, std::string_view name, const GroupRow& row) {
+  json.begin_object();
+  json.key("Name");
+  json.text(name);
+  json.key("Users");
+  json.texts(row.users);
+  json.key("Running");
+  json.number(row.running);
+  json.key("Waiting");
+  json.number(row.waiting);
+  json.key("Ceilings");
+  write_ceilings(json, row.ceilings);
+  json.end_object();
 }
 
 bool may_see(const farm::Actor& actor, const farm::Token& token) {
@@ -78,6 +102,44 @@ Task<HttpResponse> Api::set_user_groups(const Call* call) {
   auto groups = decode_groups(call->request->body);
   if (!groups) co_return refused(groups.error());
   farm::SetUserGroups command{.name = call->id, .groups = groups->value_or(Groups{})};
+  co_return co_await change(call->actor, std::move(command), 204);
+}
+
+Task<HttpResponse> Api::set_user_ceilings(const Call* call) {
+  const auto ceilings = decode_ceilings(call->request->body);
+  if (!ceilings) co_return refused(ceilings.error());
+  farm::SetUserCeilings command{.name = call->id, .ceilings = *ceilings};
+  co_return co_await change(call->actor, std::move(command), 204);
+}
+
+/// All that somebody is in or has limited, by name.
+Task<HttpResponse> Api::list_groups(const Call*) {
+  auto list = [](server::View& view) -> std::expected<HttpResponse, Refusal> {
+    std::map<std::string, GroupRow> rows;
+    for (const auto& [name, group] : view.farm().limited_groups()) rows[name].ceilings = group.ceilings;
+    for (const auto& [id, user] : view.farm().users()) {
+      if (user.deleted) continue;
+      for (const auto& name : user.groups) {
+        auto& row = rows[name];
+        row.users.push_back(user.name);
+        row.running += view.farm().loads().running(id);
+        row.waiting += view.farm().loads().waiting(id);
+      }
+    }
+    auto response = json_response();
+    JsonWriter json(response.body);
+    json.begin_array();
+    for (const auto& [name, row] : rows) write_group(json, name, row);
+    json.end_array();
+    return response;
+  };
+  co_return response_of(co_await coordinator_.read(std::move(list)));
+}
+
+Task<HttpResponse> Api::set_group_ceilings(const Call* call) {
+  const auto ceilings = decode_ceilings(call->request->body);
+  if (!ceilings) co_return refused(ceilings.error());
+  farm::SetGroupCeilings command{.group = call->id, .ceilings = *ceilings};
   co_return co_await change(call->actor, std::move(command), 204);
 }
 

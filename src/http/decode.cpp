@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "base/json.hpp"
@@ -130,15 +131,20 @@ Decoded<WorkerUuid> decode_worker_uuid(std::string_view text) {
 Decoded<farm::CreateRequest> decode_create(std::string_view body) {
   farm::CreateRequest command;
   std::optional<std::int64_t> priority;
+  std::vector<std::string> requirements;
   const auto read = read_object(body, [&](JsonFields& fields) {
     fields.integer("Priority", priority, 0, 255, "a whole number from 1 to 16");
     fields.time("Deadline", command.deadline);
     fields.time("ValidAfter", command.valid_after);
     fields.caps("Caps", command.caps);
+    fields.texts("Requirements", requirements);
     fields.duration("Lease", command.lease);
     fields.duration("ClaimWithin", command.claim_within);
   });
   if (!read) return std::unexpected(read.error());
+  auto parsed = parse_requirements(requirements);
+  if (!parsed) return invalid(std::move(parsed.error()));
+  command.requirements = std::move(*parsed);
   command.priority = priority.value_or(0);
   return command;
 }
@@ -263,6 +269,24 @@ Decoded<farm::CreateUser> decode_new_user(std::string_view body) {
   });
   if (!read) return std::unexpected(read.error());
   return command;
+}
+
+Decoded<farm::Ceilings> decode_ceilings(std::string_view body) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  std::optional<std::int64_t> priority;
+  std::optional<std::int64_t> running;
+  std::optional<std::int64_t> waiting;
+  const auto read = read_object(body, [&](JsonFields& fields) {
+    fields.integer("Priority", priority, limits::kHighestPriority, limits::kLowestPriority);
+    fields.integer("Running", running, 0, kMost);
+    fields.integer("Waiting", waiting, 0, kMost);
+  });
+  if (!read) return std::unexpected(read.error());
+  farm::Ceilings ceilings;
+  if (priority) ceilings.priority = farm::Priority{static_cast<std::uint8_t>(*priority)};
+  if (running) ceilings.running = static_cast<std::uint32_t>(*running);
+  if (waiting) ceilings.waiting = static_cast<std::uint32_t>(*waiting);
+  return ceilings;
 }
 
 Decoded<farm::CreateToken> decode_new_token(std::string_view body) {

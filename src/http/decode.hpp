@@ -36,6 +36,8 @@ using Decoded = std::expected<T, Refusal>;
 
 /// Without token hashes, which are made later.
 [[nodiscard]] Decoded<farm::CreateUser> decode_new_user(std::string_view body);
+/// Ceilings of a user or a group; what is missing or null is no limit.
+[[nodiscard]] Decoded<farm::Ceilings> decode_ceilings(std::string_view body);
 [[nodiscard]] Decoded<farm::CreateToken> decode_new_token(std::string_view body);
 [[nodiscard]] Decoded<TokenId> decode_token_id(std::string_view text);
 

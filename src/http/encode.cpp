@@ -196,6 +196,25 @@ void write_user(JsonWriter& json, const farm::User& user) {
   write_text(json, "Role", to_string(user.role));
   json.key("Groups");
   json.texts(user.groups);
+  json.key("Ceilings");
+  write_ceilings(json, user.ceilings);
+  json.end_object();
+}
+
+void write_ceilings(JsonWriter& json, const farm::Ceilings& ceilings) {
+  const auto write = [&json](std::string_view key, const auto& ceiling, const auto& value_of) {
+    json.key(key);
+    if (ceiling) {
+      json.number(value_of(*ceiling));
+    } else {
+      json.null();
+    }
+  };
+  const auto plain = [](std::uint32_t value) { return std::uint64_t{value}; };
+  json.begin_object();
+  write("Priority", ceilings.priority, [](farm::Priority priority) { return std::uint64_t{priority.value}; });
+  write("Running", ceilings.running, plain);
+  write("Waiting", ceilings.waiting, plain);
   json.end_object();
 }
 

@@ -37,6 +37,7 @@ void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view
 /// How to get in, through `address`: an IP literal, an IPv6 one maybe with a zone.
 void write_access(JsonWriter& json, const server::Access& access, std::string_view address);
 void write_user(JsonWriter& json, const farm::User& user);
+void write_ceilings(JsonWriter& json, const farm::Ceilings& ceilings);
 /// Never its hash.
 void write_token(JsonWriter& json, const farm::Farm& farm, const farm::Token& token);
 /// Whose history an event is shown in: the start of a job is a change of both its request and its worker.

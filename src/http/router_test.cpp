@@ -24,11 +24,13 @@ GET /api/v1/openapi.json anyone
 GET /api/v1/whoami user
 POST /api/v1/reqs/ user
 POST /api/v1/reqs/list user
+POST /api/v1/reqs/explain user
 GET /api/v1/reqs/:id user
 POST /api/v1/reqs/:id user
 POST /api/v1/reqs/:id/close user
 POST /api/v1/reqs/:id/acquire_worker user waits
 POST /api/v1/reqs/:id/prolong user
+GET /api/v1/reqs/:id/explain user
 GET /api/v1/reqs/:id/events user
 GET /api/v1/workers/ user
 POST /api/v1/workers/list user
@@ -42,6 +44,9 @@ GET /api/v1/usage user
 GET /api/v1/users/ admin
 POST /api/v1/users/ admin
 POST /api/v1/users/:id/groups admin
+POST /api/v1/users/:id/ceilings admin
+GET /api/v1/groups/ admin
+POST /api/v1/groups/:id/ceilings admin
 DELETE /api/v1/users/:id admin
 GET /api/v1/tokens/ user
 POST /api/v1/tokens/ user

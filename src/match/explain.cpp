@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kBoardCap = "board";
 
 struct Misses {
-  std::vector<std::string> texts;
+  std::vector<Miss> all;
   std::size_t met = 0;
   /// One of them is about which board it is.
   bool wrong_board = false;
@@ -31,8 +31,10 @@ Misses misses_of(const Demand& demand, const Capabilities& offered) {
     }
     misses.wrong_board = misses.wrong_board || key == kBoardCap;
     misses.all_measured = false;
-    misses.texts.push_back(found == offered.end() ? fmt::format("has no {}", key)
-                                                  : fmt::format("{} is {}", key, found->second));
+    misses.all.push_back(
+        found == offered.end()
+            ? Miss{.capability = key, .has = std::nullopt, .text = fmt::format("has no {}", key)}
+            : Miss{.capability = key, .has = found->second, .text = fmt::format("{} is {}", key, found->second)});
   }
   for (const auto& requirement : demand.requirements) {
     if (meets(offered, requirement)) {
@@ -44,14 +46,17 @@ Misses misses_of(const Demand& demand, const Capabilities& offered) {
                           (comparison >= Comparison::kLess && comparison <= Comparison::kGreaterOrEqual);
     misses.all_measured = misses.all_measured && ordering && offered.contains(requirement.capability);
     misses.wrong_board = misses.wrong_board || requirement.capability == kBoardCap;
-    misses.texts.push_back(describe_miss(offered, requirement));
+    const auto own = offered.find(requirement.capability);
+    misses.all.push_back(Miss{.capability = requirement.capability,
+                              .has = own == offered.end() ? std::nullopt : std::optional(own->second),
+                              .text = describe_miss(offered, requirement)});
   }
   return misses;
 }
 
 /// One miss, unless it is the board itself or all that was asked for.
 bool almost_fits(const Misses& misses) {
-  return misses.texts.size() == 1 && !misses.wrong_board && (misses.met > 0 || misses.all_measured);
+  return misses.all.size() == 1 && !misses.wrong_board && (misses.met > 0 || misses.all_measured);
 }
 
 std::string group_list(const Groups& groups) {
@@ -118,9 +123,9 @@ std::string held_by(const farm::Farm& farm, const Ask& ask) {
 WorkerVerdict judge(const farm::Farm& farm, const farm::Worker& worker, const Needs& needs, const Ask& ask, Now now) {
   WorkerVerdict verdict{.worker = worker.uuid};
   auto misses = misses_of(*ask.demand, worker.registration.caps);
-  if (!misses.texts.empty()) {
+  if (!misses.all.empty()) {
     verdict.fitness = almost_fits(misses) ? Fitness::kAlmostFits : Fitness::kDoesNotFit;
-    verdict.misses = std::move(misses.texts);
+    verdict.misses = std::move(misses.all);
     return verdict;
   }
   if (!admits(needs, farm::groups_of(worker))) {

@@ -24,6 +24,15 @@ enum class Fitness : std::uint8_t {
 /// As the API writes them: "free", "out of service", …
 [[nodiscard]] std::string_view to_string(Fitness fitness);
 
+/// One thing that a worker lacks.
+struct Miss {
+  std::string capability;
+  /// What it has there; nothing: it is not there.
+  std::optional<std::string> has;
+  /// "ram is 2GiB, needs >= 4GiB"
+  std::string text;
+};
+
 struct WorkerVerdict {
   WorkerUuid worker;
   Fitness fitness = Fitness::kDoesNotFit;
@@ -33,8 +42,8 @@ struct WorkerVerdict {
   std::optional<RequestId> job;
   /// kBusy: why that one came first. kOutOfService: what is wrong. kReserved: for whom. May be empty.
   std::string detail;
-  /// kAlmostFits, kDoesNotFit: what is missing, "ram is 2GiB, needs >= 4GiB".
-  std::vector<std::string> misses;
+  /// kAlmostFits, kDoesNotFit: what is missing.
+  std::vector<Miss> misses;
 };
 
 /// A request that comes first, and why: "more important: priority 4", "filed earlier".

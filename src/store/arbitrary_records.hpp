@@ -47,7 +47,8 @@ inline void fill(std::string& text) {
 inline void fill(bool& flag) { flag = *rc::gen::arbitrary<bool>(); }
 
 template <std::integral Number>
-requires(!std::is_same_v<Number, bool>) void fill(Number& number) {
+  requires(!std::is_same_v<Number, bool>)
+void fill(Number& number) {
   number = *rc::gen::oneOf(rc::gen::arbitrary<Number>(),
                            rc::gen::elementOf(std::vector<Number>{0, 1, std::numeric_limits<Number>::min(),
                                                                   std::numeric_limits<Number>::max()}));
@@ -153,8 +154,7 @@ inline std::vector<farm::EventBody> one_of_each_kind() {
   std::vector<farm::EventBody> bodies;
   [&bodies]<std::size_t... Index>(std::index_sequence<Index...> /*all*/) {
     (bodies.emplace_back(make<std::variant_alternative_t<Index, farm::EventBody>>()), ...);
-  }
-  (std::make_index_sequence<std::variant_size_v<farm::EventBody>>{});
+  }(std::make_index_sequence<std::variant_size_v<farm::EventBody>>{});
   return bodies;
 }
 

@@ -30,9 +30,7 @@ template <class Record>
 struct Fields;
 
 template <class Record>
-concept HasFields = requires {
-  sizeof(Fields<Record>);
-};
+concept HasFields = requires { sizeof(Fields<Record>); };
 
 [[nodiscard]] std::string_view to_string(farm::Actor::Kind kind);
 [[nodiscard]] std::optional<farm::Actor::Kind> parse_actor_kind(std::string_view text);
@@ -49,8 +47,10 @@ void append_json(std::string& out, Number value) {
 }
 
 template <class Enum>
-requires std::is_enum_v<Enum>
-void append_json(std::string& out, Enum value) { append_json_string(out, to_string(value)); }
+  requires std::is_enum_v<Enum>
+void append_json(std::string& out, Enum value) {
+  append_json_string(out, to_string(value));
+}
 
 template <class Tag>
 void append_json(std::string& out, NumericId<Tag> id) {

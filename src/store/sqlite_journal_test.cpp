@@ -65,7 +65,7 @@ class SqliteJournalTest : public testing::Test {
 };
 
 mode_t mode_of(const std::filesystem::path& path) {
-  struct stat found {};
+  struct stat found{};
   EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
   return found.st_mode & 0777U;
 }
@@ -195,7 +195,7 @@ TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"UPDATE requests SET state = 'LOST' WHERE id = 2", "column state of row 2 of requests is wrong"},
       {"UPDATE requests SET priority = 256 WHERE id = 1", "column priority of row 1 of requests is wrong"},
-      {"UPDATE requests SET caps_id = 99 WHERE id = 1", "column caps_id of row 1 of requests is wrong"},
+      {"UPDATE requests SET demand_id = 99 WHERE id = 1", "column demand_id of row 1 of requests is wrong"},
       {"UPDATE capability_sets SET caps = '[]' WHERE id = 3", "row 3 of capability_sets is wrong"},
       {"INSERT INTO jobs VALUES(77, zeroblob(16), 0, 0, 0, 0, 0, 0, 1, 1)", "the job of request 77 has no request"},
       {"INSERT INTO jobs VALUES(1, zeroblob(15), 0, 0, 0, 0, 0, 0, 1, 1)", "column worker of row 1 of jobs is wrong"},

@@ -205,8 +205,10 @@ class RowBinder {
     put(index, id.value);
   }
   template <class Enum>
-  requires std::is_enum_v<Enum>
-  void put(int index, Enum value) { statement_->bind_text(index, to_string(value)); }
+    requires std::is_enum_v<Enum>
+  void put(int index, Enum value) {
+    statement_->bind_text(index, to_string(value));
+  }
   template <class Value>
   void put(int index, const std::optional<Value>& value) {
     if (value) {
