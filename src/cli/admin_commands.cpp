@@ -1,9 +1,12 @@
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <utility>
 
+#include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
@@ -19,6 +22,13 @@ struct UserArguments {
   std::vector<std::string> groups;
   bool admin = false;
   bool none = false;
+};
+
+struct CeilingArguments {
+  std::string name;
+  std::string priority;
+  std::string running;
+  std::string waiting;
 };
 
 struct TokenArguments {
@@ -91,6 +101,70 @@ Task<int> delete_user(Session* session, UserArguments arguments) {
   co_return 0;
 }
 
+/// The number, or nothing for "none".
+template <class Number>
+std::optional<Number> parse_ceiling(std::string_view option, const std::string& text, Number least, Number most) {
+  if (text == "none") return std::nullopt;
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number < least || number > most) {
+    throw CliError(ExitCode::kUsage, fmt::format("{} is \"{}\": a number from {} to {} is expected, or none", option,
+                                                 printable(text), least, most));
+  }
+  return number;
+}
+
+/// What is not given stays as it is.
+client::Ceilings change_ceilings(client::Ceilings ceilings, const CeilingArguments& arguments) {
+  constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();
+  if (arguments.priority.empty() && arguments.running.empty() && arguments.waiting.empty()) {
+    throw CliError(ExitCode::kUsage, "at least one of --priority, --running and --waiting is needed");
+  }
+  if (!arguments.priority.empty()) {
+    ceilings.priority =
+        parse_ceiling("--priority", arguments.priority, limits::kHighestPriority, limits::kLowestPriority);
+  }
+  if (!arguments.running.empty()) ceilings.running = parse_ceiling("--running", arguments.running, 0U, kMost);
+  if (!arguments.waiting.empty()) ceilings.waiting = parse_ceiling("--waiting", arguments.waiting, 0U, kMost);
+  return ceilings;
+}
+
+void print_ceilings(const Session& session, std::string_view whose, const client::Ceilings& ceilings) {
+  const auto text = describe_ceilings(ceilings);
+  session.print_line(text.empty() ? fmt::format("{} has no ceilings", printable(whose))
+                                  : fmt::format("{} may have at most: {}", printable(whose), text));
+}
+
+Task<int> set_user_ceilings(Session* session, CeilingArguments arguments) {
+  const auto users = session->need(co_await session->api().list_users()).value;
+  const auto user = std::ranges::find(users, arguments.name, &client::Identity::name);
+  const auto ceilings = change_ceilings(user == users.end() ? client::Ceilings{} : user->ceilings, arguments);
+  session->need(co_await session->api().set_user_ceilings(arguments.name, ceilings));
+  print_ceilings(*session, arguments.name, ceilings);
+  co_return 0;
+}
+
+Task<int> set_group_ceilings(Session* session, CeilingArguments arguments) {
+  const auto groups = session->need(co_await session->api().list_groups()).value;
+  const auto group = std::ranges::find(groups, arguments.name, &client::GroupInfo::name);
+  const auto ceilings = change_ceilings(group == groups.end() ? client::Ceilings{} : group->ceilings, arguments);
+  session->need(co_await session->api().set_group_ceilings(arguments.name, ceilings));
+  print_ceilings(*session, fmt::format("group {}", arguments.name), ceilings);
+  co_return 0;
+}
+
+Task<int> list_groups(Session* session, NoArguments /*none*/) {
+  const auto groups = session->need(co_await session->api().list_groups());
+  if (session->json()) {
+    session->print_line(groups.json);
+  } else if (groups.value.empty()) {
+    session->note("nobody is in a group");
+  } else {
+    session->print(groups_table(groups.value).render(session->terminal().colour));
+  }
+  co_return 0;
+}
+
 Task<int> list_tokens(Session* session, NoArguments /*none*/) {
   const auto tokens = session->need(co_await session->api().list_tokens());
   if (session->json()) {
@@ -122,6 +196,29 @@ Task<int> revoke_token(Session* session, TokenArguments arguments) {
   co_return 0;
 }
 
+void add_ceilings(CLI::App* command, CeilingArguments& ceilings, const char* whose) {
+  command->add_option("NAME", ceilings.name, whose)->required()->option_text(" ");
+  command->add_option("--priority", ceilings.priority, "The most important priority that may be asked for, or none")
+      ->option_text("1..16");
+  command->add_option("--running", ceilings.running, "Jobs at one time, or none: what is beyond waits")
+      ->option_text("N");
+  command->add_option("--waiting", ceilings.waiting, "Waiting requests at one time, or none: what is beyond is refused")
+      ->option_text("N");
+}
+
+void add_group_commands(CLI::App* app, CommandLine* line) {
+  auto nothing = std::make_shared<NoArguments>();
+  auto ceilings = std::make_shared<CeilingArguments>();
+  auto* groups = add_command(app, "groups", "List groups of users, and limit them", "boruta groups");
+  groups->require_subcommand(0, 1);
+  on_chosen(add_command(groups, "list", "List all groups", "boruta groups list"), line, nothing, &list_groups);
+  auto* limit = add_command(groups, "ceilings", "Limit what all users of a group have together",
+                            "boruta groups ceilings kernel --running 5");
+  add_ceilings(limit, *ceilings, "Name of the group");
+  on_chosen(limit, line, ceilings, &set_group_ceilings);
+  on_chosen(groups, line, nothing, &list_groups);
+}
+
 void add_user_commands(CLI::App* app, CommandLine* line) {
   auto nothing = std::make_shared<NoArguments>();
   auto user = std::make_shared<UserArguments>();
@@ -140,6 +237,12 @@ void add_user_commands(CLI::App* app, CommandLine* line) {
   groups->add_option("GROUP", user->groups, "Groups, instead of those that there are")->option_text("...");
   groups->add_flag("--none", user->none, "No groups");
   on_chosen(groups, line, user, &set_user_groups);
+
+  auto ceilings = std::make_shared<CeilingArguments>();
+  auto* limit = add_command(users, "ceilings", "Limit what a user may have",
+                            "boruta users ceilings alice --priority 4 --running 3 --waiting none");
+  add_ceilings(limit, *ceilings, "Name of the user");
+  on_chosen(limit, line, ceilings, &set_user_ceilings);
 
   auto* remove =
       add_command(users, "delete", "Delete a user, with all tokens and open requests", "boruta users delete alice");
@@ -170,6 +273,7 @@ void add_token_commands(CLI::App* app, CommandLine* line) {
 
 void add_admin_commands(CLI::App* app, CommandLine* line) {
   add_user_commands(app, line);
+  add_group_commands(app, line);
   add_token_commands(app, line);
 }
 

@@ -37,7 +37,7 @@ TEST(App, SaysWhatIsWrongWithTheCommandLine) {
       {{"wrokers"}, "did you mean workers?"},
       {{"workers", "shwo", "x"}, "did you mean show?"},
       {{"run", "--privority", "3"}, "did you mean --priority?"},
-      {{"run", "board"}, "\"board\" is not KEY=VALUE"},
+      {{"run", "./board"}, "\"./board\" is no capability to ask for"},
       {{"run", "a=b", "--priority", "17"}, "--priority"},
       {{"run", "a=b", "--lease", "2x"}, "--lease \"2x\""},
       {{"run", "a=b", "--put", "/nonexistent"}, "/nonexistent"},

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/limits.hpp"
 #include "cli/text.hpp"
 
 namespace boruta::cli {
@@ -70,6 +71,22 @@ std::optional<Instant> read_local(std::string_view text, Instant now) {
   return from_local(date);
 }
 
+/// KEY=VALUE where the value may be anything, as capabilities may; nothing where it says more than "equal".
+std::optional<std::pair<std::string, std::string>> exact_pair(const std::string& word) {
+  const auto sign = word.find_first_of("=<>!~");
+  if (sign == std::string::npos || sign == 0 || word[sign] != '=') return std::nullopt;
+  const auto parsed = parse_requirement(word);
+  if (parsed && parsed->comparison == Comparison::kRange) return std::nullopt;
+  return std::pair(word.substr(0, sign), word.substr(sign + 1));
+}
+
+/// The error below the word, with a mark where it is.
+std::string point_at(const std::string& word, const RequirementError& error) {
+  const auto shown = printable(word);
+  const auto before = display_width(printable(std::string_view(word).substr(0, error.position)));
+  return fmt::format("{}\n        {}^ {}", shown, std::string(before, ' '), printable(error.message));
+}
+
 }  // namespace
 
 SplitLine split_command(std::span<const std::string> words) {
@@ -80,25 +97,30 @@ SplitLine split_command(std::span<const std::string> words) {
   return split;
 }
 
-Parsed<Capabilities> parse_caps(std::span<const std::string> words) {
-  Capabilities caps;
+Parsed<Demand> parse_demand(std::span<const std::string> words) {
+  Demand demand;
   for (const auto& word : words) {
-    const auto equals = word.find('=');
-    if (equals == std::string::npos) {
+    if (const auto pair = exact_pair(word)) {
+      if (!demand.caps.insert(*pair).second) {
+        return std::unexpected(fmt::format("\"{}\": {} is given twice", printable(word), printable(pair->first)));
+      }
+      continue;
+    }
+    auto requirement = parse_requirement(word);
+    if (!requirement) return std::unexpected(point_at(word, requirement.error()));
+    if (requirement->comparison == Comparison::kPresent && word.find('/') != std::string::npos) {
       return std::unexpected(
-          fmt::format("\"{}\" is not KEY=VALUE, like board=rpi4; a command to run goes after \"--\"", printable(word)));
+          fmt::format("\"{}\" is no capability to ask for; a command to run goes after \"--\"", printable(word)));
     }
-    if (equals == 0) return std::unexpected(fmt::format("\"{}\" has no name before \"=\"", printable(word)));
-    if (std::string_view("<>!~").find(word[equals - 1]) != std::string_view::npos) {
-      return std::unexpected(fmt::format("\"{}\": only KEY=VALUE is understood, no comparisons", printable(word)));
-    }
-    const auto key = word.substr(0, equals);
-    if (!caps.emplace(key, word.substr(equals + 1)).second) {
-      return std::unexpected(fmt::format("\"{}\": {} is given twice", printable(word), printable(key)));
-    }
+    demand.requirements.push_back(std::move(*requirement));
   }
-  if (const auto wrong = check_limits(caps)) return std::unexpected(printable(*wrong));
-  return caps;
+  if (auto wrong = check_limits(demand.caps)) return std::unexpected(printable(*wrong));
+  if (demand.requirements.size() > limits::kRequirements) {
+    return std::unexpected(fmt::format("{} requirements are given, at most {} are allowed", demand.requirements.size(),
+                                       limits::kRequirements));
+  }
+  normalize(demand.requirements);
+  return demand;
 }
 
 Parsed<RequestId> parse_request_id(std::string_view text) {

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/caps.hpp"
 #include "base/ids.hpp"
 #include "base/instant.hpp"
+#include "base/requirements.hpp"
 
 /// What is typed, as values. Pure. Errors name the argument and say what is expected.
 namespace boruta::cli {
@@ -26,8 +26,9 @@ struct SplitLine {
 
 [[nodiscard]] SplitLine split_command(std::span<const std::string> words);
 
-/// KEY=VALUE each, within the API's limits; a key twice is refused.
-[[nodiscard]] Parsed<Capabilities> parse_caps(std::span<const std::string> words);
+/// What a worker must have, a word each: "board=rpi4" is a capability that must be equal, all else a requirement, as in
+/// "ram>=4GiB", "camera" or "voltage=2.9..3.6". The error shows the word, with a mark below what is wrong.
+[[nodiscard]] Parsed<Demand> parse_demand(std::span<const std::string> words);
 
 [[nodiscard]] Parsed<RequestId> parse_request_id(std::string_view text);
 

@@ -19,26 +19,32 @@ TEST(Arguments, EndAtTheFirstDoubleDash) {
   EXPECT_EQ(split_command(std::vector<std::string>{"--"}).command, std::vector<std::string>{});
 }
 
-TEST(Arguments, ReadCapabilities) {
-  const std::vector<std::string> words{"board=rpi4", "empty=", "eq=a=b", "name=left desk"};
-  EXPECT_EQ(parse_caps(words).value(),
-            (Capabilities{{"board", "rpi4"}, {"empty", ""}, {"eq", "a=b"}, {"name", "left desk"}}));
-  EXPECT_TRUE(parse_caps({}).value().empty());
+TEST(Arguments, ReadWhatAWorkerMustHave) {
+  const std::vector<std::string> words{"board=rpi4", "empty=",           "eq=a=b",     "name=left desk",
+                                       "ram>=4GiB",  "voltage=2.9..3.6", "ram=2GiB..", "!camera",
+                                       "wifi",       "arch in (arm64)"};
+  const auto demand = parse_demand(words).value();
+  EXPECT_EQ(demand.caps, (Capabilities{{"board", "rpi4"}, {"empty", ""}, {"eq", "a=b"}, {"name", "left desk"}}));
+  EXPECT_EQ(format_requirements(demand.requirements),
+            "arch in (arm64) !camera ram>=4GiB ram=2GiB.. voltage=2.9..3.6 wifi");
+  EXPECT_TRUE(parse_demand({}).value().caps.empty());
 }
 
-TEST(Arguments, NameTheCapabilityThatIsWrong) {
-  const std::vector<std::vector<std::string>> table{
-      {"board"},      {"=rpi4"},     {"a=1", "a=1"},
-      {"./flash.sh"}, {"ram>=4GiB"}, {"voltage<=3"},
-      {"a!=b"},       {"serial~=1"}, {"k=" + std::string(257, 'x')},
+TEST(Arguments, PointAtWhatIsWrong) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> table{
+      {{"=rpi4"}, "=rpi4\n        ^ the name of a capability is expected"},
+      {{"a=1", "a=1"}, "\"a=1\": a is given twice"},
+      {{"./flash.sh"}, "\"./flash.sh\" is no capability to ask for; a command to run goes after \"--\""},
+      {{"ram>=4Gi"}, "ram>=4Gi\n             ^ \"4Gi\" is no number, size"},
+      {{"serial~=1"}, "serial~=1\n               ^ a value is expected"},
+      {{"k=" + std::string(257, 'x')}, "\"k\""},
   };
-  for (const auto& words : table) {
-    const auto parsed = parse_caps(words);
+  for (const auto& [words, message] : table) {
+    const auto parsed = parse_demand(words);
     ASSERT_FALSE(parsed.has_value()) << words[0];
-    const auto named = words[0].size() > 100 ? "\"k\"" : words[0];
-    EXPECT_NE(parsed.error().find(named), std::string::npos) << parsed.error();
+    EXPECT_NE(parsed.error().find(message), std::string::npos) << parsed.error();
   }
-  EXPECT_NE(parse_caps(std::vector<std::string>{"\x1b[2J"}).error().find("\uFFFD[2J"), std::string::npos);
+  EXPECT_NE(parse_demand(std::vector<std::string>{"\x1b[2J"}).error().find("\uFFFD[2J"), std::string::npos);
 }
 
 TEST(Arguments, ReadRequestNumbers) {

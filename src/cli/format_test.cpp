@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/fitting.hpp"
 #include "cli/progress.hpp"
 #include "cli/table.hpp"
 #include "cli/views.hpp"
@@ -94,46 +93,6 @@ TEST(WorkerNames, ListThoseThatAWordMayMean) {
   EXPECT_EQ(find_worker(workers, "dekt~0001").error(), "there is no worker dekt~0001; did you mean desk~0001?");
 }
 
-TEST(Fitting, SaysNothingWhenSomethingFits) {
-  EXPECT_FALSE(explain_no_fit({worker("1", {{"board", "rpi4"}}, WorkerState::kFailed)}, {{"board", "rpi4"}}));
-  EXPECT_FALSE(explain_no_fit({worker("1", {})}, {}));
-}
-
-TEST(Fitting, NamesTheNearest) {
-  std::vector<WorkerInfo> workers;
-  EXPECT_EQ(explain_no_fit(workers, {{"board", "rpi5"}}), "no worker is registered");
-  for (const auto* tail : {"1", "2", "3", "4"}) workers.push_back(worker(tail, {{"board", "rpi4"}, {"ram", "2GiB"}}));
-  EXPECT_EQ(explain_no_fit(workers, {{"board", "rpi5"}}),
-            "no registered worker has board=rpi5; the nearest are 4 with board=rpi4");
-  workers.push_back(worker("5", {{"board", "odroid"}}));
-  EXPECT_EQ(explain_no_fit(workers, {{"board", "rpi4"}, {"ram", "8GiB"}}),
-            "no registered worker has board=rpi4 ram=8GiB; the nearest are 4 with ram=2GiB");
-  EXPECT_EQ(explain_no_fit(workers, {{"board", "rpi5"}}),
-            "no registered worker has board=rpi5; the nearest are 4 with board=rpi4 and 1 with board=odroid");
-  EXPECT_EQ(explain_no_fit(workers, {{"board", "odroid"}, {"camera", "yes"}}),
-            "no registered worker has board=odroid camera=yes; the nearest is 1 with no camera");
-  EXPECT_EQ(explain_no_fit(workers, {{"arch", "x"}, {"camera", "yes"}}),
-            "no registered worker has arch=x camera=yes, or any of it");
-}
-
-TEST(Fitting, SaysWhichGroupsWouldBeServed) {
-  EXPECT_EQ(explain_no_group({worker("1", {{"board", "rpi4"}}, WorkerState::kIdle, {"kernel"})}, {{"board", "rpi4"}}),
-            "1 worker has board=rpi4, but it serves only the group kernel, which you are not in");
-}
-
-TEST(Fitting, CountsWhoServesAndWhatTheyDo) {
-  std::vector<WorkerInfo> workers{
-      worker("1", {{"b", "1"}}, WorkerState::kIdle),        worker("2", {{"b", "1"}}, WorkerState::kRunning),
-      worker("3", {{"b", "1"}}, WorkerState::kPrepare),     worker("4", {{"b", "1"}}, WorkerState::kFailed),
-      worker("5", {{"b", "1"}}, WorkerState::kMaintenance), worker("6", {{"b", "2"}}, WorkerState::kIdle),
-      worker("7", {{"b", "1"}}, WorkerState::kIdle, {"k"})};
-  EXPECT_EQ(count_fits(workers, {{"b", "1"}}, {}, false), (FitCount{1, 2, 2}));
-  EXPECT_EQ(count_fits(workers, {{"b", "1"}}, {"k"}, false), (FitCount{2, 2, 2}));
-  EXPECT_EQ(count_fits(workers, {{"b", "1"}}, {}, true), (FitCount{2, 2, 2}));
-  workers[0].connected = false;
-  EXPECT_EQ(count_fits(workers, {{"b", "1"}}, {}, false), (FitCount{0, 2, 3}));
-}
-
 struct Wait {
   WaitStatus status;
   const char* text;
@@ -142,60 +101,22 @@ struct Wait {
 TEST(Progress, SaysHowARequestWaits) {
   const Wait table[] = {
       {{}, "for a worker"},
-      {{.position = 2,
-        .queue = 3,
-        .fits = 2,
-        .fits_idle = 0,
-        .count = FitCount{0, 2, 0},
-        .not_before = {},
-        .trouble = {}},
+      {{.position = 2, .queue = 3, .fits = 2, .fits_idle = 0, .count = FitCount{0, 2, 0}},
        "2nd of 3 · 2 workers fit, both busy"},
-      {{.position = 1,
-        .queue = 1,
-        .fits = 1,
-        .fits_idle = 0,
-        .count = FitCount{0, 1, 0},
-        .not_before = {},
-        .trouble = {}},
-       "1st of 1 · 1 worker fits, busy"},
-      {{.position = 1,
-        .queue = 1,
-        .fits = 3,
-        .fits_idle = 0,
-        .count = FitCount{0, 2, 1},
-        .not_before = {},
-        .trouble = {}},
+      {{.position = 1, .queue = 1, .fits = 1, .fits_idle = 0, .count = FitCount{0, 1, 0}, .not_later_than = "14:32"},
+       "1st of 1 · 1 worker fits, busy · not later than 14:32"},
+      {{.position = 1, .queue = 1, .fits = 1, .fits_idle = 1, .count = FitCount{1, 0, 0}, .held = "alice has 1 job"},
+       "1st of 1 · 1 worker fits, idle · alice has 1 job"},
+      {{.position = 1, .queue = 1, .fits = 3, .fits_idle = 0, .count = FitCount{0, 2, 1}},
        "1st of 1 · 3 workers fit, 2 busy, 1 out of service"},
-      {{.position = 1,
-        .queue = 1,
-        .fits = 3,
-        .fits_idle = 0,
-        .count = FitCount{0, 0, 3},
-        .not_before = {},
-        .trouble = {}},
+      {{.position = 1, .queue = 1, .fits = 3, .fits_idle = 0, .count = FitCount{0, 0, 3}},
        "1st of 1 · 3 workers fit, all out of service"},
-      {{.position = 1,
-        .queue = 1,
-        .fits = 3,
-        .fits_idle = 0,
-        .count = FitCount{0, 1, 0},
-        .not_before = {},
-        .trouble = {}},
+      {{.position = 1, .queue = 1, .fits = 3, .fits_idle = 0, .count = FitCount{0, 1, 0}},
        "1st of 1 · 3 workers fit, none idle"},
-      {{.position = 1, .queue = 1, .fits = 3, .fits_idle = 1, .count = {}, .not_before = {}, .trouble = {}},
-       "1st of 1 · 3 workers fit, 1 idle"},
-      {{.position = {}, .queue = {}, .fits = 0, .fits_idle = 0, .count = {}, .not_before = {}, .trouble = {}},
-       "no registered worker fits"},
-      {{.position = 1, .queue = 1, .fits = {}, .fits_idle = {}, .count = {}, .not_before = "17:30", .trouble = {}},
-       "not before 17:30 · 1st of 1"},
-      {{.position = 1,
-        .queue = {},
-        .fits = {},
-        .fits_idle = {},
-        .count = {},
-        .not_before = {},
-        .trouble = "cannot reach x"},
-       "cannot reach x · 1st"},
+      {{.position = 1, .queue = 1, .fits = 3, .fits_idle = 1}, "1st of 1 · 3 workers fit, 1 idle"},
+      {{.fits = 0, .fits_idle = 0}, "no registered worker fits"},
+      {{.position = 1, .queue = 1, .not_before = "17:30"}, "not before 17:30 · 1st of 1"},
+      {{.position = 1, .trouble = "cannot reach x"}, "cannot reach x · 1st"},
   };
   for (const auto& [status, text] : table) EXPECT_EQ(describe_wait(status), text);
 }

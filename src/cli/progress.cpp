@@ -54,6 +54,8 @@ std::string describe_wait(const WaitStatus& status) {
                                  : ordinal(*status.position));
   }
   if (auto fits = describe_fits(status); !fits.empty()) parts.push_back(std::move(fits));
+  if (!status.held.empty()) parts.push_back(status.held);
+  if (!status.not_later_than.empty()) parts.push_back(fmt::format("not later than {}", status.not_later_than));
   if (parts.empty()) return "for a worker";
   return fmt::format("{}", fmt::join(parts, " · "));
 }

@@ -8,10 +8,21 @@
 #include <string_view>
 
 #include "base/instant.hpp"
-#include "cli/fitting.hpp"
 
 /// How a request fares, in a line that is redrawn on a terminal.
 namespace boruta::cli {
+
+/// The workers that fit a request.
+struct FitCount {
+  std::uint64_t idle = 0;
+  /// Has a job, or is being made ready after one.
+  std::uint64_t busy = 0;
+  /// In maintenance, failed, or its agent is not connected.
+  std::uint64_t out_of_service = 0;
+
+  [[nodiscard]] std::uint64_t total() const { return idle + busy + out_of_service; }
+  friend bool operator==(const FitCount&, const FitCount&) = default;
+};
 
 struct WaitStatus {
   std::optional<std::uint64_t> position;
@@ -22,11 +33,15 @@ struct WaitStatus {
   std::optional<FitCount> count;
   /// "14:32": the request is not eligible before.
   std::string not_before;
+  /// "14:32": by then it has a worker, as things stand.
+  std::string not_later_than;
+  /// What keeps it waiting whatever workers there are.
+  std::string held;
   /// Not empty while the server cannot be reached: why.
   std::string trouble;
 };
 
-/// "2nd of 3 · 2 workers fit, both busy", without the time waited.
+/// "2nd of 3 · 2 workers fit, both busy · not later than 14:32", without the time waited.
 [[nodiscard]] std::string describe_wait(const WaitStatus& status);
 
 /// One line of standard error that tells how things stand. On a terminal it is redrawn in place; elsewhere each change

@@ -9,7 +9,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
-#include "cli/fitting.hpp"
+#include "cli/explain_views.hpp"
 #include "cli/ssh_files.hpp"
 #include "cli/text.hpp"
 #include "cli/views.hpp"
@@ -21,7 +21,7 @@ namespace {
 using client::RequestInfo;
 
 struct NewRequestArguments {
-  std::vector<std::string> caps;
+  std::vector<std::string> demand;
   unsigned priority = 8;
   std::string deadline;
   std::string valid_after;
@@ -56,20 +56,24 @@ std::optional<WallTime> optional_when(std::string_view option, const std::string
 
 Task<int> file_request(Session* session, NewRequestArguments arguments) {
   client::NewRequest wanted;
-  wanted.caps = need_argument(parse_caps(arguments.caps));
+  const auto demand = need_argument(parse_demand(arguments.demand));
+  wanted.caps = demand.caps;
+  wanted.requirements = requirement_texts(demand.requirements);
   wanted.priority = arguments.priority;
   wanted.valid_after = optional_when("--valid-after", arguments.valid_after, session->now());
   wanted.deadline = optional_when("--deadline", arguments.deadline, session->now());
   if (!arguments.lease.empty()) wanted.lease = need_argument(parse_span("--lease", arguments.lease));
-  const auto caps = wanted.caps;
+  auto same = wanted;
   const auto id =
       session->need(co_await session->api().create_request(std::move(wanted), client::make_idempotency_key()));
   session->print_line(session->json() ? id.json : std::to_string(id.value.value));
   std::fflush(stdout);
-  const auto workers = co_await session->api().list_workers();
-  const auto hopeless = workers ? explain_no_fit(workers->value, caps) : std::nullopt;
-  if (hopeless)
-    session->note(fmt::format("boruta: {}; request {} waits for one that comes", *hopeless, id.value.value));
+  const auto asked = describe_demand(same.caps, same.requirements);
+  const auto explanation = co_await session->api().explain(std::move(same));
+  if (explanation && explanation->value.fits == 0) {
+    session->note(fmt::format("boruta: {}; request {} waits for one that comes",
+                              explain_no_fit(explanation->value, asked), id.value.value));
+  }
   if (session->terminal().output && !session->json()) {
     session->note(fmt::format("`boruta ssh {0}` logs in when it has started, `boruta close {0}` gives the worker back",
                               id.value.value));
@@ -220,7 +224,8 @@ void add_request_commands(CLI::App* app, CommandLine* line) {
   auto filed = std::make_shared<NewRequestArguments>();
   auto* request = add_command(app, "request", "File a request, and print its number",
                               "boruta request board=rpi4 --priority 4 --deadline 2h");
-  request->add_option("KEY=VALUE", filed->caps, "Capabilities that the worker must have")->option_text("...");
+  request->add_option("WHAT", filed->demand, "What the worker must have: KEY=VALUE, or a requirement like 'ram>=4GiB'")
+      ->option_text("...");
   request->add_option("--priority", filed->priority, "1 (most important) to 16")
       ->check(CLI::Range(1, 16))
       ->option_text("1..16 [8]");

@@ -26,7 +26,7 @@ constexpr std::chrono::seconds kAcquireWait = 30s;
 constexpr Duration kShortestLease = 10s;
 
 struct RunArguments {
-  std::vector<std::string> caps;
+  std::vector<std::string> demand;
   std::vector<std::string> put;
   std::vector<std::string> get;
   unsigned priority = 8;
@@ -34,6 +34,7 @@ struct RunArguments {
   std::string timeout;
   bool local = false;
   bool wait_for_worker = false;
+  unsigned retries = 0;
   bool quiet = false;
   std::vector<std::string> command;
 };
@@ -45,12 +46,13 @@ struct SshArguments {
 
 Task<int> run_job(Session* session, RunArguments arguments) {
   RunOptions options;
-  options.caps = need_argument(parse_caps(arguments.caps));
+  options.demand = need_argument(parse_demand(arguments.demand));
   options.priority = arguments.priority;
   options.lease = need_argument(parse_span("--lease", arguments.lease));
   if (options.lease < kShortestLease) throw CliError(ExitCode::kUsage, "--lease: at least 10s is needed");
   if (!arguments.timeout.empty()) options.timeout = need_argument(parse_span("--timeout", arguments.timeout));
   options.wait_for_worker = arguments.wait_for_worker;
+  options.retries = arguments.retries;
   options.quiet = arguments.quiet;
   for (const auto& path : arguments.put) {
     if (const auto wrong = check_put(path)) throw CliError(ExitCode::kUsage, *wrong);
@@ -145,7 +147,8 @@ void add_run(CLI::App* app, CommandLine* line) {
                   "boruta run board=rpi4 --put flash.sh nightly.img --get results.xml -- ./flash.sh nightly.img\n"
                   "  boruta run board=rpi4                    an interactive shell\n"
                   "  boruta run board=rpi4 --local -- sh -c 'ssh -F \"$BORUTA_SSH_CONFIG\" \"$BORUTA_HOST\" uname'");
-  run->add_option("KEY=VALUE", arguments->caps, "Capabilities that the worker must have")->option_text("...");
+  run->add_option("WHAT", arguments->demand, "What the worker must have: KEY=VALUE, or a requirement like 'ram>=4GiB'")
+      ->option_text("...");
   run->add_option("--put", arguments->put, "Files and folders to copy to where the command starts")
       ->option_text("PATH...");
   run->add_option("--get", arguments->get,
@@ -162,6 +165,10 @@ void add_run(CLI::App* app, CommandLine* line) {
                 "Run the command here, with BORUTA_HOST, BORUTA_SSH_CONFIG, BORUTA_REQUEST and BORUTA_WORKER set");
   run->add_flag("--wait-for-worker", arguments->wait_for_worker,
                 "Wait even if no registered worker has what is asked for");
+  run->add_option("--retry", arguments->retries,
+                  "File again for another worker, at most N times, when the worker failed; not when the command did")
+      ->check(CLI::Range(0, 100))
+      ->option_text("N");
   run->add_flag("-q,--quiet", arguments->quiet, "Tell nothing but errors");
   run->callback([line, arguments] {
     line->takes_command = true;

@@ -9,7 +9,7 @@
 #include <exception>
 #include <utility>
 
-#include "cli/fitting.hpp"
+#include "cli/explain_views.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
 #include "cli/worker_names.hpp"
@@ -26,8 +26,8 @@ constexpr Duration kAtOnce = 300ms;
 constexpr Duration kClosePatience = 30s;
 /// A server that stays away so long while we wait is not waited for.
 constexpr Duration kServerPatience = 10min;
-/// How many looks at the request go by between two at all the workers.
-constexpr unsigned kLooksPerWorkerList = 8;
+/// How many looks at the request go by between two at why it waits, which costs the server more.
+constexpr unsigned kLooksPerExplanation = 5;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
@@ -73,6 +73,15 @@ Task<int> RunSession::run() {
 
 Task<Verdict> RunSession::live_through() {
   control_ = session_->make_client(30s);
+  for (unsigned attempt = 1;; ++attempt) {
+    auto verdict = co_await live_through_one();
+    const bool again = verdict.code == to_int(ExitCode::kWorkerFailed) && attempt <= options_.retries;
+    if (!again || interrupts_.any()) co_return verdict;
+    if (!co_await start_anew(verdict.message, attempt)) co_return verdict;
+  }
+}
+
+Task<Verdict> RunSession::live_through_one() {
   co_await file();
   if (auto over = co_await await_access()) co_return std::move(*over);
   JobSession::Job job;
@@ -85,32 +94,56 @@ Task<Verdict> RunSession::live_through() {
   co_return verdict;
 }
 
+Task<bool> RunSession::start_anew(std::string why, unsigned attempt) {
+  const auto request = co_await control_->get_request(*id_);
+  if (!request || !request->value.job) co_return false;
+  auto& requirements = options_.demand.requirements;
+  requirements.push_back(Requirement{.capability = std::string(kUuidCap),
+                                     .comparison = Comparison::kNotEqual,
+                                     .values = {request->value.job->worker_uuid}});
+  normalize(requirements);
+  live_.keep();
+  const auto others = co_await control_->explain(wanted());
+  if (others && others->value.fits == 0 && !options_.wait_for_worker) {
+    live_.say(labelled("no retry", "no other registered worker fits"));
+    co_return false;
+  }
+  live_.say(
+      labelled("retry", fmt::format("{} of {}, on another worker: {}: {}", attempt, options_.retries, title(), why)));
+  co_await close();
+  id_.reset();
+  request_.reset();
+  access_.reset();
+  over_.reset();
+  command_time_.reset();
+  status_ = {};
+  co_return true;
+}
+
+client::NewRequest RunSession::wanted() const {
+  client::NewRequest wanted;
+  wanted.caps = options_.demand.caps;
+  wanted.requirements = requirement_texts(options_.demand.requirements);
+  wanted.priority = options_.priority;
+  wanted.lease = options_.lease;
+  return wanted;
+}
+
 Task<void> RunSession::file() {
-  workers_ = session_->need(co_await control_->list_workers()).value;
-  const auto hopeless = explain_no_fit(workers_, options_.caps);
+  auto unfiled = wanted();
+  const auto asked = describe_demand(unfiled.caps, unfiled.requirements);
+  explanation_ = session_->need(co_await control_->explain(std::move(unfiled))).value;
+  const auto hopeless = explanation_->fits == 0 ? std::optional(explain_no_fit(*explanation_, asked)) : std::nullopt;
   if (hopeless && !options_.wait_for_worker) {
     throw CliError(ExitCode::kNothingFits, *hopeless, "--wait-for-worker files the request all the same");
   }
-  client::NewRequest wanted;
-  wanted.caps = options_.caps;
-  wanted.priority = options_.priority;
-  wanted.lease = options_.lease;
   filed_ = session_->now();
-  id_ = session_->need(co_await control_->create_request(std::move(wanted), client::make_idempotency_key())).value;
+  auto filed = wanted();
+  id_ = session_->need(co_await control_->create_request(std::move(filed), client::make_idempotency_key())).value;
   auto request = session_->need(co_await control_->get_request(*id_)).value;
-  if (!options_.wait_for_worker) refuse_hopeless(request);
-  live_.say(labelled(title(), fmt::format("{} · priority {}", describe_caps(options_.caps), options_.priority)));
+  live_.say(labelled(title(), fmt::format("{} · priority {}", asked, options_.priority)));
   if (hopeless) live_.say(labelled("", fmt::format("{}; it waits for one that comes", *hopeless)));
   update(std::move(request));
-}
-
-/// Capabilities fit some worker; whether one serves the owner's groups is known from the request on.
-void RunSession::refuse_hopeless(const client::RequestInfo& request) const {
-  const bool waits = request.state == client::RequestState::kWaiting;
-  if (waits && request.fits.value_or(1) == 0) {
-    throw CliError(ExitCode::kNothingFits, explain_no_group(workers_, options_.caps),
-                   "--wait-for-worker files the request all the same");
-  }
 }
 
 /// Nothing when there is access, else why waiting is over.
@@ -185,9 +218,9 @@ Task<void> RunSession::watch() {
       refused(request.error());
       continue;
     }
-    if (look % kLooksPerWorkerList == kLooksPerWorkerList - 1) {
-      auto workers = co_await watcher_->list_workers();
-      if (workers) workers_ = std::move(workers->value);
+    if (look % kLooksPerExplanation == kLooksPerExplanation - 1) {
+      auto explanation = co_await watcher_->explain(*id_, false);
+      if (explanation) explanation_ = std::move(explanation->value);
     }
     update(std::move(request->value));
   }
@@ -211,13 +244,17 @@ void RunSession::update(client::RequestInfo request) {
                        .fits_idle = request.fits_idle,
                        .count = std::nullopt,
                        .not_before = {},
+                       .not_later_than = {},
+                       .held = {},
                        .trouble = {}};
-  status_.count = count_fits(workers_, options_.caps, request.owner_groups, false);
-  if (request.fits && status_.count->total() != *request.fits) {
-    // The owner may be an admin, whom every worker serves.
-    status_.count = count_fits(workers_, options_.caps, request.owner_groups, true);
-  }
   const auto now = session_->now();
+  if (explanation_ && request.state == client::RequestState::kWaiting) {
+    status_.count = fit_count(*explanation_);
+    status_.held = explanation_->held;
+    if (explanation_->not_later_than && *explanation_->not_later_than > now) {
+      status_.not_later_than = short_time(*explanation_->not_later_than, now);
+    }
+  }
   if (request.valid_after && *request.valid_after > now) status_.not_before = short_time(*request.valid_after, now);
   over_ = judge_wait(request);
   request_ = std::move(request);

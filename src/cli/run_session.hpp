@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/requirements.hpp"
 #include "cli/interrupts.hpp"
 #include "cli/job_session.hpp"
 #include "cli/progress.hpp"
@@ -16,12 +17,14 @@
 namespace boruta::cli {
 
 struct RunOptions {
-  Capabilities caps;
+  Demand demand;
   unsigned priority = 8;
   Duration lease = std::chrono::minutes(2);
   /// How long to wait for a worker; for ever when nothing.
   std::optional<Duration> timeout;
   bool wait_for_worker = false;
+  /// How often it is filed again, for another worker, when the worker failed.
+  unsigned retries = 0;
   bool quiet = false;
   JobWork work;
 };
@@ -37,8 +40,11 @@ class RunSession {
 
  private:
   Task<Verdict> live_through();
+  Task<Verdict> live_through_one();
+  /// Makes ready for another try that avoids the worker that failed; false if that is not known.
+  Task<bool> start_anew(std::string why, unsigned attempt);
   Task<void> file();
-  void refuse_hopeless(const client::RequestInfo& request) const;
+  [[nodiscard]] client::NewRequest wanted() const;
   Task<std::optional<Verdict>> await_access();
   Task<void> acquire();
   Task<void> watch();
@@ -65,6 +71,7 @@ class RunSession {
   std::optional<RequestId> id_;
   Instant filed_{};
   std::vector<client::WorkerInfo> workers_;
+  std::optional<client::ExplanationInfo> explanation_;
   WaitStatus status_;
   std::optional<client::RequestInfo> request_;
   std::optional<client::AccessInfo> access_;

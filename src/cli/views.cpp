@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/explain_views.hpp"
 #include "cli/progress.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
@@ -180,7 +181,7 @@ Table requests_table(const std::vector<RequestInfo>& requests, const std::map<st
                {request.state_text, tone_of(request.state)},
                {request.owner},
                {std::to_string(request.priority)},
-               {describe_caps(request.caps)},
+               {describe_demand(request.caps, request.requirements)},
                {request.job ? name_of(names, request.job->worker_uuid) : std::string()},
                {short_time(since_of(request), now)},
                {request_note(request, now)}});
@@ -193,7 +194,7 @@ std::string describe_request(const RequestInfo& request, const std::map<std::str
   auto state = request.state_text;
   if (const auto since = since_of(request)) state += fmt::format(" since {}", cli::short_time(*since, now));
   if (const auto note = request_note(request, now); !note.empty()) state += fmt::format(" · {}", note);
-  auto title = fmt::format("{} · priority {}", describe_caps(request.caps), request.priority);
+  auto title = fmt::format("{} · priority {}", describe_demand(request.caps, request.requirements), request.priority);
   if (!request.owner.empty()) title += fmt::format(" · {}", request.owner);
   add_line(text, fmt::format("request {}", request.id.value), title);
   add_line(text, "state", state);
@@ -208,9 +209,31 @@ std::string describe_request(const RequestInfo& request, const std::map<std::str
 }
 
 Table users_table(const std::vector<client::Identity>& users) {
-  Table table({"NAME", "ROLE", "GROUPS"});
-  for (const auto& user : users) table.add({{user.name}, {user.role}, {group_text(user.groups)}});
+  Table table({"NAME", "ROLE", "GROUPS", "CEILINGS"});
+  for (const auto& user : users) {
+    table.add({{user.name}, {user.role}, {group_text(user.groups)}, {describe_ceilings(user.ceilings)}});
+  }
   return table;
+}
+
+Table groups_table(const std::vector<client::GroupInfo>& groups) {
+  Table table({"NAME", "USERS", "RUNNING", "WAITING", "CEILINGS"});
+  for (const auto& group : groups) {
+    table.add({{group.name},
+               {fmt::format("{}", fmt::join(group.users, " "))},
+               {std::to_string(group.running)},
+               {std::to_string(group.waiting)},
+               {describe_ceilings(group.ceilings)}});
+  }
+  return table;
+}
+
+std::string describe_ceilings(const client::Ceilings& ceilings) {
+  std::vector<std::string> parts;
+  if (ceilings.priority) parts.push_back(fmt::format("priority {}", *ceilings.priority));
+  if (ceilings.running) parts.push_back(fmt::format("{} running", *ceilings.running));
+  if (ceilings.waiting) parts.push_back(fmt::format("{} waiting", *ceilings.waiting));
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 Table tokens_table(const std::vector<client::TokenInfo>& tokens, Instant now) {

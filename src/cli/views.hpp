@@ -31,6 +31,9 @@ namespace boruta::cli {
                                            const std::map<std::string, std::string>& names, Instant now);
 
 [[nodiscard]] Table users_table(const std::vector<client::Identity>& users);
+[[nodiscard]] Table groups_table(const std::vector<client::GroupInfo>& groups);
+/// "priority 4, 3 running, 100 waiting"; empty for none.
+[[nodiscard]] std::string describe_ceilings(const client::Ceilings& ceilings);
 [[nodiscard]] Table tokens_table(const std::vector<client::TokenInfo>& tokens, Instant now);
 
 /// "alice · admin · groups ci and kernel".

@@ -6,109 +6,12 @@
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
+
+#include "client/api_reader.hpp"
 
 namespace boruta::client {
 namespace {
-
-namespace json = boost::json;
-
-/// Reads the fields of one object; the first that is wrong is kept and ends the rest.
-class Reader {
- public:
-  Reader(const json::object& object, std::string_view what) : object_(object), what_(what) {}
-
-  void text(std::string_view key, std::string& out) {
-    const auto* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_string()) return complain(key, "a string");
-    out.assign(value->get_string().begin(), value->get_string().end());
-  }
-
-  void boolean(std::string_view key, bool& out) {
-    const auto* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_bool()) return complain(key, "true or false");
-    out = value->get_bool();
-  }
-
-  template <class Number>
-  void number(std::string_view key, Number& out) {
-    const auto* value = find(key);
-    if (value == nullptr) return;
-    boost::system::error_code error;
-    const auto wide = value->to_number<std::uint64_t>(error);
-    if (error || wide > std::numeric_limits<Number>::max()) return complain(key, "a number in range");
-    out = static_cast<Number>(wide);
-  }
-
-  template <class Number>
-  void number(std::string_view key, std::optional<Number>& out) {
-    if (find(key) == nullptr) return;
-    Number plain{};
-    number(key, plain);
-    out = plain;
-  }
-
-  /// Zero and missing times are nothing; so are times out of our range, which only 0.2.1 can hold.
-  void time(std::string_view key, std::optional<Instant>& out) {
-    std::string written;
-    text(key, written);
-    if (written.empty()) return;
-    const auto parsed = parse_rfc3339(written);
-    if (parsed.error == TimeParseError::kSyntax) return complain(key, "a time like 2030-01-02T15:04:05Z");
-    if (parsed.time) out = parsed.time->at;
-  }
-
-  void texts(std::string_view key, std::vector<std::string>& out) {
-    const auto* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_array()) return complain(key, "a list of strings");
-    for (const auto& item : value->get_array()) {
-      if (!item.is_string()) return complain(key, "a list of strings");
-      out.emplace_back(item.get_string());
-    }
-  }
-
-  void caps(std::string_view key, Capabilities& out) {
-    const auto* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_object()) return complain(key, "an object of strings");
-    for (const auto& [name, item] : value->get_object()) {
-      if (!item.is_string()) return complain(key, "an object of strings");
-      out.insert_or_assign(std::string(name), std::string(item.get_string()));
-    }
-  }
-
-  [[nodiscard]] const json::object* object(std::string_view key) {
-    const auto* value = find(key);
-    if (value == nullptr) return nullptr;
-    if (!value->is_object()) complain(key, "an object");
-    return value->if_object();
-  }
-
-  /// Null and missing are the same.
-  [[nodiscard]] const json::value* find(std::string_view key) const {
-    const auto* value = object_.if_contains(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
-
-  void require(std::string_view key) {
-    if (find(key) == nullptr) complain(key, "there");
-  }
-
-  void complain(std::string_view key, std::string_view wanted) {
-    if (error_.empty()) error_ = fmt::format("{}: {} is not {}", what_, key, wanted);
-  }
-
-  [[nodiscard]] const std::string& error() const { return error_; }
-
- private:
-  const json::object& object_;
-  std::string_view what_;
-  std::string error_;
-};
 
 struct StateWord {
   std::string_view word;
@@ -124,6 +27,7 @@ std::string read(const json::object& object, RequestInfo& out) {
   reader.text("State", out.state_text);
   out.state = parse_request_state(out.state_text);
   reader.caps("Caps", out.caps);
+  reader.texts("Requirements", out.requirements);
   reader.time("ValidAfter", out.valid_after);
   reader.time("Deadline", out.deadline);
   reader.text("Reason", out.reason);
@@ -192,12 +96,124 @@ std::string read(const json::object& object, AccessInfo& out) {
   return reader.error();
 }
 
+std::string read(const json::object& object, Ceilings& out) {
+  Reader reader(object, "ceilings");
+  reader.number("Priority", out.priority);
+  reader.number("Running", out.running);
+  reader.number("Waiting", out.waiting);
+  return reader.error();
+}
+
+/// The ceilings in `object`, if there are any.
+std::string read_ceilings(Reader& reader, Ceilings& out) {
+  const auto* ceilings = reader.object("Ceilings");
+  return ceilings == nullptr ? std::string() : read(*ceilings, out);
+}
+
 std::string read(const json::object& object, Identity& out) {
   Reader reader(object, "user");
   reader.text("Name", out.name);
   reader.text("Role", out.role);
   reader.texts("Groups", out.groups);
+  auto wrong = read_ceilings(reader, out.ceilings);
+  return wrong.empty() ? reader.error() : wrong;
+}
+
+std::string read(const json::object& object, GroupInfo& out) {
+  Reader reader(object, "group");
+  reader.require("Name");
+  reader.text("Name", out.name);
+  reader.texts("Users", out.users);
+  reader.number("Running", out.running);
+  reader.number("Waiting", out.waiting);
+  auto wrong = read_ceilings(reader, out.ceilings);
+  return wrong.empty() ? reader.error() : wrong;
+}
+
+void read_id(Reader& reader, std::string_view key, std::optional<RequestId>& out) {
+  std::optional<std::uint64_t> id;
+  reader.number(key, id);
+  if (id) out = RequestId{*id};
+}
+
+std::string read(const json::object& object, Miss& out) {
+  Reader reader(object, "miss");
+  reader.text("Capability", out.capability);
+  if (reader.find("Has") != nullptr) reader.text("Has", out.has.emplace());
+  reader.text("Text", out.text);
   return reader.error();
+}
+
+std::string read(const json::object& object, AheadInfo& out) {
+  Reader reader(object, "request ahead");
+  reader.number("ReqID", out.request.value);
+  reader.text("Owner", out.owner);
+  reader.text("Why", out.why);
+  return reader.error();
+}
+
+std::string read(const json::object& object, WorkerVerdict& out);
+
+/// The objects of the list `key`.
+template <class T>
+std::string read_list(const json::object& object, std::string_view key, std::vector<T>& out) {
+  const auto* value = object.if_contains(key);
+  if (value == nullptr || value->is_null()) return {};
+  if (!value->is_array()) return fmt::format("{} is not a list", key);
+  for (const auto& item : value->get_array()) {
+    if (!item.is_object()) return fmt::format("{} is not a list of objects", key);
+    auto wrong = read(item.get_object(), out.emplace_back());
+    if (!wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+std::string read(const json::object& object, WorkerVerdict& out) {
+  Reader reader(object, "worker's verdict");
+  reader.text("WorkerUUID", out.uuid);
+  reader.text("Name", out.name);
+  reader.require("Fitness");
+  reader.text("Fitness", out.fitness);
+  reader.text("State", out.state_text);
+  reader.time("Since", out.since);
+  reader.text("By", out.by);
+  reader.time("Until", out.until);
+  read_id(reader, "ReqID", out.request);
+  reader.text("Owner", out.owner);
+  reader.text("Detail", out.detail);
+  auto wrong = read_list(object, "Misses", out.misses);
+  return wrong.empty() ? reader.error() : wrong;
+}
+
+std::string read(const json::object& object, ExplanationInfo& out) {
+  Reader reader(object, "explanation");
+  read_id(reader, "ReqID", out.request);
+  reader.require("State");
+  reader.text("State", out.state_text);
+  out.state = parse_request_state(out.state_text);
+  reader.text("Reason", out.reason);
+  reader.text("Asked", out.asked);
+  reader.time("ReadySince", out.ready_since);
+  reader.time("NotBefore", out.not_before);
+  reader.number("Position", out.position);
+  reader.number("Queue", out.queue);
+  reader.number("Fits", out.fits);
+  reader.number("FitsIdle", out.fits_idle);
+  reader.text("Held", out.held);
+  reader.time("NotLaterThan", out.not_later_than);
+  reader.time("AtWorst", out.at_worst);
+  reader.text("Unknown", out.unknown);
+  if (const auto* summary = reader.object("Summary")) {
+    Reader inner(*summary, "explanation's summary");
+    inner.number("free", out.counts.free);
+    inner.number("preparing", out.counts.preparing);
+    inner.number("busy", out.counts.busy);
+    inner.number("out of service", out.counts.out_of_service);
+    if (!inner.error().empty()) return inner.error();
+  }
+  auto wrong = read_list(object, "Ahead", out.ahead);
+  if (wrong.empty()) wrong = read_list(object, "Workers", out.workers);
+  return wrong.empty() ? reader.error() : wrong;
 }
 
 std::string read(const json::object& object, VersionInfo& out) {
@@ -368,6 +384,8 @@ Decoded<std::vector<RequestInfo>> decode_requests(std::string_view text) { retur
 Decoded<WorkerInfo> decode_worker(std::string_view text) { return decode_one<WorkerInfo>(text); }
 Decoded<std::vector<WorkerInfo>> decode_workers(std::string_view text) { return decode_many<WorkerInfo>(text); }
 Decoded<AccessInfo> decode_access(std::string_view text) { return decode_one<AccessInfo>(text); }
+Decoded<ExplanationInfo> decode_explanation(std::string_view text) { return decode_one<ExplanationInfo>(text); }
+Decoded<std::vector<GroupInfo>> decode_groups(std::string_view text) { return decode_many<GroupInfo>(text); }
 Decoded<Identity> decode_identity(std::string_view text) { return decode_one<Identity>(text); }
 Decoded<std::vector<Identity>> decode_identities(std::string_view text) { return decode_many<Identity>(text); }
 Decoded<VersionInfo> decode_version(std::string_view text) { return decode_one<VersionInfo>(text); }
@@ -389,6 +407,7 @@ std::string encode(const NewRequest& request) {
   json::object object;
   auto& caps = object["Caps"].emplace_object();
   for (const auto& [key, value] : request.caps) caps[key] = value;
+  if (!request.requirements.empty()) object["Requirements"] = to_array(request.requirements);
   object["Priority"] = request.priority;
   put_time(object, "ValidAfter", request.valid_after);
   put_time(object, "Deadline", request.deadline);
@@ -411,6 +430,14 @@ std::string encode(const RequestFilter& filter) {
   if (!filter.owners.empty()) inner["Owners"] = to_array(filter.owners);
   json::object object;
   object["Filter"] = std::move(inner);
+  return json::serialize(object);
+}
+
+std::string encode(const Ceilings& ceilings) {
+  json::object object;
+  if (ceilings.priority) object["Priority"] = *ceilings.priority;
+  if (ceilings.running) object["Running"] = *ceilings.running;
+  if (ceilings.waiting) object["Waiting"] = *ceilings.waiting;
   return json::serialize(object);
 }
 

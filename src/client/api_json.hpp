@@ -21,6 +21,8 @@ using Decoded = std::expected<T, std::string>;
 [[nodiscard]] Decoded<WorkerInfo> decode_worker(std::string_view json);
 [[nodiscard]] Decoded<std::vector<WorkerInfo>> decode_workers(std::string_view json);
 [[nodiscard]] Decoded<AccessInfo> decode_access(std::string_view json);
+[[nodiscard]] Decoded<ExplanationInfo> decode_explanation(std::string_view json);
+[[nodiscard]] Decoded<std::vector<GroupInfo>> decode_groups(std::string_view json);
 [[nodiscard]] Decoded<Identity> decode_identity(std::string_view json);
 [[nodiscard]] Decoded<std::vector<Identity>> decode_identities(std::string_view json);
 [[nodiscard]] Decoded<VersionInfo> decode_version(std::string_view json);
@@ -40,6 +42,7 @@ using Decoded = std::expected<T, std::string>;
 [[nodiscard]] std::string encode(const NewRequest& request);
 [[nodiscard]] std::string encode(const RequestUpdate& update);
 [[nodiscard]] std::string encode(const RequestFilter& filter);
+[[nodiscard]] std::string encode(const Ceilings& ceilings);
 [[nodiscard]] std::string encode(const NewUser& user);
 [[nodiscard]] std::string encode(const Groups& groups);
 /// `state` is "IDLE" or "MAINTENANCE"; an empty reason is left out.

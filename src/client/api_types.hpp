@@ -41,6 +41,8 @@ struct RequestInfo {
   /// The state as the server wrote it.
   std::string state_text;
   Capabilities caps;
+  /// As people write them: "ram>=4GiB".
+  std::vector<std::string> requirements;
   std::optional<Instant> valid_after;
   std::optional<Instant> deadline;
   std::optional<JobInfo> job;
@@ -108,6 +110,7 @@ struct UsageInfo {
 
 struct NewRequest {
   Capabilities caps;
+  std::vector<std::string> requirements;
   unsigned priority = 8;
   std::optional<WallTime> valid_after;
   std::optional<WallTime> deadline;
@@ -138,10 +141,88 @@ struct AccessInfo {
   std::vector<std::string> host_keys;
 };
 
+/// Nothing: no limit.
+struct Ceilings {
+  std::optional<unsigned> priority;
+  std::optional<std::uint32_t> running;
+  std::optional<std::uint32_t> waiting;
+
+  friend bool operator==(const Ceilings&, const Ceilings&) = default;
+};
+
 struct Identity {
   std::string name;
   std::string role;
   Groups groups;
+  Ceilings ceilings;
+};
+
+struct GroupInfo {
+  std::string name;
+  std::vector<std::string> users;
+  std::uint64_t running = 0;
+  std::uint64_t waiting = 0;
+  Ceilings ceilings;
+};
+
+/// One thing that a worker lacks.
+struct Miss {
+  std::string capability;
+  /// What it has there; nothing: it is not there.
+  std::optional<std::string> has;
+  std::string text;
+};
+
+/// What one worker is to a request.
+struct WorkerVerdict {
+  std::string uuid;
+  std::string name;
+  /// "free", "preparing", "busy", "out of service", "reserved", "almost fits" or "does not fit".
+  std::string fitness;
+  std::string state_text;
+  std::optional<Instant> since;
+  std::string by;
+  std::optional<Instant> until;
+  std::optional<RequestId> request;
+  std::string owner;
+  std::string detail;
+  std::vector<Miss> misses;
+};
+
+struct AheadInfo {
+  RequestId request;
+  std::string owner;
+  std::string why;
+};
+
+/// How many workers are what to a request.
+struct FitnessCounts {
+  std::uint64_t free = 0;
+  std::uint64_t preparing = 0;
+  std::uint64_t busy = 0;
+  std::uint64_t out_of_service = 0;
+};
+
+/// Why a request waits. Of one that does not wait: its state, its reason and what it asked for.
+struct ExplanationInfo {
+  std::optional<RequestId> request;
+  RequestState state = RequestState::kUnknown;
+  std::string state_text;
+  std::string reason;
+  std::string asked;
+  std::optional<Instant> ready_since;
+  std::optional<Instant> not_before;
+  std::uint64_t position = 0;
+  std::uint64_t queue = 0;
+  std::uint64_t fits = 0;
+  std::uint64_t fits_idle = 0;
+  std::string held;
+  std::optional<Instant> not_later_than;
+  std::optional<Instant> at_worst;
+  std::string unknown;
+  std::vector<AheadInfo> ahead;
+  FitnessCounts counts;
+  std::vector<WorkerVerdict> workers;
 };
 
 struct VersionInfo {

@@ -128,6 +128,21 @@ Task<Answer<Reply<RequestInfo>>> Client::get_request(RequestId id) {
   co_return read(std::move(body), &decode_request);
 }
 
+Task<Answer<Reply<ExplanationInfo>>> Client::explain(RequestId id, bool with_workers) {
+  auto body = co_await get(fmt::format("reqs/{}/explain?workers={}", id.value, with_workers));
+  co_return read(std::move(body), &decode_explanation);
+}
+
+Task<Answer<Reply<ExplanationInfo>>> Client::explain(NewRequest request) {
+  Call call;
+  call.method = "POST";
+  call.path = "reqs/explain";
+  call.body = encode(request);
+  call.repeatable = true;
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_explanation);
+}
+
 Task<Answer<Reply<std::vector<RequestInfo>>>> Client::list_requests(RequestFilter filter) {
   Call call;
   call.method = "POST";
@@ -234,6 +249,19 @@ Task<Answer<Reply<IssuedToken>>> Client::add_user(NewUser user) {
 
 Task<Answer<void>> Client::set_user_groups(std::string name, Groups groups) {
   co_return co_await change("POST", fmt::format("users/{}/groups", encode_segment(name)), encode(groups));
+}
+
+Task<Answer<void>> Client::set_user_ceilings(std::string name, Ceilings ceilings) {
+  co_return co_await change("POST", fmt::format("users/{}/ceilings", encode_segment(name)), encode(ceilings));
+}
+
+Task<Answer<Reply<std::vector<GroupInfo>>>> Client::list_groups() {
+  auto body = co_await get("groups/");
+  co_return read(std::move(body), &decode_groups);
+}
+
+Task<Answer<void>> Client::set_group_ceilings(std::string group, Ceilings ceilings) {
+  co_return co_await change("POST", fmt::format("groups/{}/ceilings", encode_segment(group)), encode(ceilings));
 }
 
 Task<Answer<void>> Client::delete_user(std::string name) {

@@ -33,6 +33,10 @@ class Client {
 
   Task<Answer<Reply<RequestId>>> create_request(NewRequest request, std::string idempotency_key);
   Task<Answer<Reply<RequestInfo>>> get_request(RequestId id);
+  /// Why it waits; `with_workers`: each worker one by one.
+  Task<Answer<Reply<ExplanationInfo>>> explain(RequestId id, bool with_workers);
+  /// How it would fare if it were filed now.
+  Task<Answer<Reply<ExplanationInfo>>> explain(NewRequest request);
   /// All that match, in the order of their ids, up to the longest page (65,535).
   Task<Answer<Reply<std::vector<RequestInfo>>>> list_requests(RequestFilter filter);
   Task<Answer<void>> update_request(RequestId id, RequestUpdate update);
@@ -60,6 +64,9 @@ class Client {
   /// there all the same.
   Task<Answer<Reply<IssuedToken>>> add_user(NewUser user);
   Task<Answer<void>> set_user_groups(std::string name, Groups groups);
+  Task<Answer<void>> set_user_ceilings(std::string name, Ceilings ceilings);
+  Task<Answer<Reply<std::vector<GroupInfo>>>> list_groups();
+  Task<Answer<void>> set_group_ceilings(std::string group, Ceilings ceilings);
   Task<Answer<void>> delete_user(std::string name);
 
   Task<Answer<Reply<std::vector<TokenInfo>>>> list_tokens();
