@@ -3,18 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <fcntl.h>
-#include <fstream>
 #include <glob.h>
 #include <sstream>
-#include <sys/ipc.h>
-#include <sys/mount.h>
-#include <sys/msg.h>
-#include <sys/sem.h>
-#include <sys/shm.h>
 #include <sys/stat.h>
 #include <tuple>
 #include <unistd.h>
@@ -22,13 +14,13 @@
 #include "base/assert.hpp"
 #include "dryad/files.hpp"
 #include "dryad/processes.hpp"
+#include "dryad/remnants.hpp"
 #include "dryad/subprocess.hpp"
 
 namespace boruta::dryad {
 namespace {
 
 constexpr std::size_t kRecordBytes = 4096;
-constexpr const char* kUserDirs[] = {"/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/var/spool/cron", "/var/mail"};
 
 /// "NAME UID": uid 0 while the account is being made.
 struct Record {
@@ -41,58 +33,6 @@ Record read_record(const std::filesystem::path& path) {
   std::istringstream words(read_file(path, kRecordBytes).value_or(""));
   words >> record.name >> record.uid;
   return record;
-}
-
-/// Mounts that the user made below their home, by FUSE: they would keep it from being removed.
-void unmount_below(const std::string& home) {
-  std::ifstream mounts("/proc/self/mountinfo");
-  std::vector<std::string> points;
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string skipped;
-    std::string point;
-    words >> skipped >> skipped >> skipped >> skipped >> point;
-    if (point.starts_with(home + "/")) points.push_back(point);
-  }
-  // Innermost first.
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    ::umount2(point->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
-  }
-}
-
-/// System V objects outlive processes. `file` of /proc/sysvipc has a head line; its second column is the id, and
-/// `uid_column` counts from 0.
-template <class Remove>
-void remove_ipc(const char* file, std::size_t uid_column, uid_t uid, Remove remove) {
-  std::ifstream table(file);
-  std::string line;
-  std::getline(table, line);
-  while (std::getline(table, line)) {
-    std::istringstream words(line);
-    std::vector<std::string> columns;
-    for (std::string word; words >> word;) columns.push_back(word);
-    if (columns.size() > uid_column && columns[uid_column] == std::to_string(uid)) remove(std::stoi(columns[1]));
-  }
-}
-
-void remove_all_ipc(uid_t uid) {
-  remove_ipc("/proc/sysvipc/shm", 7, uid, [](int id) { ::shmctl(id, IPC_RMID, nullptr); });
-  remove_ipc("/proc/sysvipc/msg", 7, uid, [](int id) { ::msgctl(id, IPC_RMID, nullptr); });
-  remove_ipc("/proc/sysvipc/sem", 4, uid, [](int id) { ::semctl(id, 0, IPC_RMID); });
-}
-
-/// Whatever the user scheduled, and their service manager. A tool that fails finds nothing to do; what counts is
-/// checked afterwards: processes and files.
-void stop_services(const UserAccount& account) {
-  const auto run = [](std::vector<std::string> argv) {
-    if (has_program(argv.front())) std::ignore = run_program({.argv = std::move(argv), .environment = {}});
-  };
-  // Without systemd as init, loginctl would only wait for a bus that is not there.
-  if (::access("/run/systemd/system", F_OK) == 0) {
-    run({"loginctl", "disable-linger", account.name});
-    run({"loginctl", "terminate-user", account.name});
-  }
-  run({"crontab", "-r", "-u", account.name});
 }
 
 }  // namespace
@@ -109,7 +49,7 @@ std::expected<void, std::string> AccountAccess::check() {
   if (!is_user_name(options_.username)) {
     return std::unexpected(fmt::format("user.name = \"{}\" is not a name for an account", options_.username));
   }
-  for (const auto* tool : {"useradd", "userdel"}) {
+  for (const auto* tool : {"useradd", "usermod", "userdel"}) {
     if (!has_program(tool)) return std::unexpected(fmt::format("{} is not installed", tool));
   }
   if (auto account = own_account(); !account) return std::unexpected(account.error());
@@ -171,7 +111,9 @@ std::expected<UserAccount, std::string> AccountAccess::add_account() {
   const bool bash = ::access("/bin/bash", X_OK) == 0;
   // "*" matches no password. useradd's own "!" would mean locked to an sshd without PAM, which then refuses keys too.
   Program useradd{.argv = {"useradd", "--create-home", "--home-dir", "/home/" + options_.username, "--user-group",
-                           "--shell", bash ? "/bin/bash" : "/bin/sh", "--password", "*", "--comment", mark()},
+                           "--shell", bash ? "/bin/bash" : "/bin/sh", "--password", "*", "--comment", mark(),
+                           // No uids beside its own: what runs under those would not be found.
+                           "-K", "SUB_UID_COUNT=0", "-K", "SUB_GID_COUNT=0"},
                   .environment = {}};
   if (!options_.groups.empty()) {
     useradd.argv.insert(useradd.argv.end(), {"--groups", fmt::format("{}", fmt::join(options_.groups, ","))});
@@ -220,15 +162,50 @@ std::expected<void, std::string> AccountAccess::grant(const std::vector<std::str
 std::expected<void, std::string> AccountAccess::end_job() {
   const auto account = own_account();
   if (!account) return std::unexpected(account.error());
-  if (!*account) return {};
+  if (!*account) return finish_removal();
   const UserAccount& user = **account;
   BORUTA_ASSERT(is_user_uid(user.uid) && user.comment == mark());
-  // First the way in, then who is in: sshd admits nobody new while processes are killed.
-  std::ignore = remove_tree(user.home + "/.ssh");
-  stop_services(user);
+  // What is to be finished, should we be killed when the account is gone already.
+  if (auto recorded = record(user.uid); !recorded) return recorded;
+  lock_out(user);
+  // Who is in goes first, and once more after the sessions, which may have started something.
   if (auto killed = kill_processes(user.uid); !killed) return killed;
-  if (auto removed = remove_files(user); !removed) return removed;
-  return run_or_say_why({.argv = {"userdel", "--force", user.name}, .environment = {}});
+  stop_sessions(user.name);
+  if (auto killed = kill_processes(user.uid); !killed) return killed;
+  if (auto removed = remove_home(user.home); !removed) return removed;
+  if (auto removed = remove_remnants(user.name, user.uid, options_.state_dir); !removed) return removed;
+  if (auto deleted = run_or_say_why({.argv = {"userdel", "--force", user.name}, .environment = {}}); !deleted) {
+    return deleted;
+  }
+  return finish_removal();
+}
+
+/// Nobody can become the user any more: what a login or a job of cron slipped in between goes for good.
+std::expected<void, std::string> AccountAccess::finish_removal() {
+  const auto known = read_record(record_);
+  if (known.name != options_.username || known.uid == 0) return {};
+  const auto holder = find_user(known.uid);
+  if (!holder) return std::unexpected(holder.error());
+  // Another account has the number by now, and with it whatever it owns.
+  if (is_user_uid(known.uid) && !*holder) {
+    if (auto killed = kill_processes(known.uid); !killed) return killed;
+    struct stat home{};
+    const auto path = "/home/" + options_.username;
+    if (::lstat(path.c_str(), &home) == 0 && home.st_uid == known.uid) {
+      if (auto removed = remove_home(path); !removed) return removed;
+    }
+    if (auto removed = remove_remnants(known.name, known.uid, options_.state_dir); !removed) return removed;
+  }
+  std::error_code gone;
+  std::filesystem::remove(record_, gone);
+  return {};
+}
+
+/// No login, cron or at job begins from here on: sshd, and PAM for the others, refuse an account that has expired. A
+/// tool that fails leaves the keys' removal, and the killing that follows.
+void AccountAccess::lock_out(const UserAccount& account) {
+  std::ignore = run_program({.argv = {"usermod", "--expiredate", "1", account.name}, .environment = {}});
+  std::ignore = remove_tree(account.home + "/.ssh");
 }
 
 std::expected<void, std::string> AccountAccess::kill_processes(uid_t uid) {
@@ -244,17 +221,12 @@ std::expected<void, std::string> AccountAccess::kill_processes(uid_t uid) {
   return kill_until_gone(find, options_.kill_limit);
 }
 
-std::expected<void, std::string> AccountAccess::remove_files(const UserAccount& account) {
-  if (account.home != "/home/" + options_.username) {
-    return std::unexpected(fmt::format("{} has the home {}, which dryad did not give it", account.name, account.home));
+std::expected<void, std::string> AccountAccess::remove_home(const std::string& home) {
+  if (home != "/home/" + options_.username) {
+    return std::unexpected(fmt::format("{} has the home {}, which dryad did not give it", options_.username, home));
   }
-  unmount_below(account.home);
-  if (auto removed = remove_tree(account.home); !removed) return removed;
-  remove_all_ipc(account.uid);
-  for (const auto* dir : kUserDirs) {
-    if (auto removed = remove_owned(dir, account.uid); !removed) return removed;
-  }
-  return {};
+  unmount_below(home);
+  return remove_tree(home);
 }
 
 std::expected<void, std::string> AccountAccess::probe() { return probe_ssh(options_.probe_address, options_.ssh_port); }

@@ -50,7 +50,10 @@ class AccountAccess final : public Access {
   std::expected<UserAccount, std::string> add_account();
   std::expected<void, std::string> install_keys(const UserAccount& account, const std::string& text);
   std::expected<void, std::string> kill_processes(uid_t uid);
-  std::expected<void, std::string> remove_files(const UserAccount& account);
+  void lock_out(const UserAccount& account);
+  std::expected<void, std::string> remove_home(const std::string& home);
+  /// The rest, once the account is gone; also what an earlier dryad did not come to.
+  std::expected<void, std::string> finish_removal();
   [[nodiscard]] std::string mark() const;
 
   AccountAccessOptions options_;

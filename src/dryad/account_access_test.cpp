@@ -110,6 +110,44 @@ TEST_F(AccountAccessTest, LeavesNothingOfTheUser) {
   EXPECT_TRUE(access.end_job().has_value()) << "repeating it is fine";
 }
 
+TEST_F(AccountAccessTest, FinishesWhatIsLeftOfAnAccountThatIsGone) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  const auto user = account();
+  const auto left = fmt::format("/tmp/{}", name_);
+  run_as_user(fmt::format("touch {}; setsid -f sleep 2348 </dev/null >/dev/null 2>&1", left));
+  ASSERT_TRUE(run_or_say_why({.argv = {"userdel", "--force", name_}, .environment = {}}).has_value());
+  ASSERT_TRUE(access.end_job().has_value());
+  EXPECT_TRUE(processes_of_user(user.uid).empty());
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_FALSE(std::filesystem::exists(user.home));
+  EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "account"));
+}
+
+TEST_F(AccountAccessTest, LeavesTheUidToAnotherAccountThatHasItByNow) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  const auto uid = account().uid;
+  ASSERT_TRUE(run_or_say_why({.argv = {"userdel", "--force", "--remove", name_}, .environment = {}}).has_value());
+  const auto heir = name_ + "-heir";
+  ASSERT_TRUE(run_or_say_why({.argv = {"useradd", "-M", "-u", std::to_string(uid), heir}, .environment = {}}));
+  const auto theirs = std::filesystem::path("/tmp") / heir;
+  std::ofstream(theirs) << "x";
+  ASSERT_EQ(::chown(theirs.c_str(), uid, uid), 0);
+  EXPECT_TRUE(access.end_job().has_value());
+  EXPECT_TRUE(std::filesystem::exists(theirs));
+  std::filesystem::remove(theirs);
+  EXPECT_TRUE(run_or_say_why({.argv = {"userdel", heir}, .environment = {}}));
+}
+
+TEST_F(AccountAccessTest, GivesTheAccountNoUidsBesideItsOwn) {
+  auto access = make();
+  ASSERT_TRUE(access.prepare().has_value());
+  for (const auto* file : {"/etc/subuid", "/etc/subgid"}) {
+    EXPECT_EQ(read_file(file, 1 << 20).value_or("").find(name_), std::string::npos) << file;
+  }
+}
+
 TEST_F(AccountAccessTest, PrepareEndsWhatTheLastUserLeft) {
   auto access = make();
   ASSERT_TRUE(access.prepare().has_value());

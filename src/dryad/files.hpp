@@ -23,7 +23,8 @@ std::expected<void, std::string> make_directories(const std::filesystem::path& p
 std::expected<void, std::string> remove_tree(const std::filesystem::path& path);
 
 /// Removes all that `owner` owns below `dir`, with the same care; `dir` itself stays. A directory of `owner` that
-/// holds things of others is given to root instead. Needs root. A `dir` that does not exist is no error.
+/// holds things of others is given to root instead. A directory of others that lets in neither group nor others is not
+/// looked into. Needs root. A `dir` that does not exist is no error.
 std::expected<void, std::string> remove_owned(const std::filesystem::path& dir, uid_t owner);
 
 }  // namespace boruta::dryad

@@ -1,5 +1,6 @@
 #include "dryad/files.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -99,6 +100,8 @@ TEST(RemoveTree, RemovesNestingDeeperThanOpenFilesAllow) {
     fd = next;
   }
   ::close(fd);
+  // The names under which it moves deep directories up, taken by somebody who has read this.
+  for (int i = 0; i < 3; ++i) fs::create_directory(tree / fmt::format(".boruta-removing-{}", i));
   const auto removed = remove_tree(tree);
   EXPECT_TRUE(removed.has_value()) << removed.error();
   EXPECT_FALSE(fs::exists(tree));
@@ -133,6 +136,21 @@ TEST(RemoveOwned, RemovesOneUsersFilesAndNoOthers) {
   struct stat info{};
   ASSERT_EQ(::stat((scratch.path() / "mixed").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, 0U) << "the next user may get the same uid";
+}
+
+TEST(RemoveOwned, LooksIntoWhateverTheUserCouldEnter) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr uid_t kUser = 54321;
+  for (const auto& [mode, entered] : {std::pair{0755U, true}, {0701U, true}, {0710U, true}, {0700U, false}}) {
+    const ScratchDir scratch;
+    const auto file = scratch.path() / "ours/theirs";
+    fs::create_directory(scratch.path() / "ours");
+    write(file, "x");
+    ASSERT_EQ(::lchown(file.c_str(), kUser, kUser), 0);
+    ASSERT_EQ(::chmod((scratch.path() / "ours").c_str(), mode), 0);
+    ASSERT_TRUE(remove_owned(scratch.path(), kUser).has_value());
+    EXPECT_NE(fs::exists(file), entered) << mode;
+  }
 }
 
 TEST(FileStateStore, KeepsEverythingOverARestart) {

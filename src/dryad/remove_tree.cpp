@@ -18,8 +18,8 @@ namespace {
 /// A directory deeper than this is moved up to the top and removed from there, so that neither open files nor the
 /// stack run out.
 constexpr int kDepth = 64;
-/// Rounds of moving up; each takes kDepth levels off the deepest branch.
-constexpr int kRounds = 100'000;
+/// Directories that are moved up at most; each takes kDepth levels off a branch.
+constexpr unsigned kMoves = 100'000;
 
 /// Removes below one directory, either everything or what one user owns.
 class Remover {
@@ -28,11 +28,11 @@ class Remover {
       : top_(std::move(top)), top_fd_(top_fd), owner_(owner) {}
 
   std::expected<void, std::string> run() {
-    for (int round = 0; round < kRounds; ++round) {
-      moved_up_ = false;
-      error_.clear();
-      clear(top_fd_, 0);
-      if (!moved_up_) break;
+    clear(top_fd_, 0);
+    while (!moved_.empty()) {
+      const auto name = std::move(moved_.back());
+      moved_.pop_back();
+      remove_entry(top_fd_, name.c_str(), 0);
     }
     if (!error_.empty()) return std::unexpected(error_);
     return {};
@@ -92,6 +92,8 @@ class Remover {
       if (!owner_) note(name, EBUSY);
       return false;
     }
+    // Not the owner's, and closed to all but its own: the owner has never been inside.
+    if (!goes(info) && (info.st_mode & (S_IXGRP | S_IXOTH)) == 0) return false;
     if (depth >= kDepth) {
       if (goes(info)) move_up(parent, name);
       return false;
@@ -114,10 +116,14 @@ class Remover {
   }
 
   void move_up(int parent, const char* name) {
-    const std::string target = fmt::format(".boruta-removing-{}", moved_count_++);
-    if (::renameat2(parent, name, top_fd_, target.c_str(), RENAME_NOREPLACE) == 0 || errno == EEXIST) {
-      moved_up_ = true;
-      return;
+    while (moves_ < kMoves) {
+      auto target = fmt::format(".boruta-removing-{}", moves_++);
+      if (::renameat2(parent, name, top_fd_, target.c_str(), RENAME_NOREPLACE) == 0) {
+        moved_.push_back(std::move(target));
+        return;
+      }
+      // Somebody was so kind as to take the name first.
+      if (errno != EEXIST) break;
     }
     note(name, errno);
   }
@@ -126,8 +132,9 @@ class Remover {
   int top_fd_;
   std::optional<uid_t> owner_;
   std::string error_;
-  bool moved_up_ = false;
-  unsigned moved_count_ = 0;
+  /// Below the top, waiting to be removed.
+  std::vector<std::string> moved_;
+  unsigned moves_ = 0;
 };
 
 std::expected<void, std::string> clear_directory(const std::filesystem::path& dir, std::optional<uid_t> owner) {

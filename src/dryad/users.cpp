@@ -51,10 +51,14 @@ Lookup find_user(const std::string& name) {
   });
 }
 
-std::expected<UserAccount, std::string> present_user() {
-  auto found = look_up([](passwd* entry, char* buffer, std::size_t size, passwd** result) {
-    return ::getpwuid_r(::geteuid(), entry, buffer, size, result);
+Lookup find_user(uid_t uid) {
+  return look_up([&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
+    return ::getpwuid_r(uid, entry, buffer, size, found);
   });
+}
+
+std::expected<UserAccount, std::string> present_user() {
+  auto found = find_user(::geteuid());
   if (!found) return std::unexpected(found.error());
   if (!*found) return std::unexpected(fmt::format("uid {} has no account", ::geteuid()));
   return **std::move(found);

@@ -19,6 +19,7 @@ struct UserAccount {
 
 /// Nothing if there is none; error: the system could not say.
 std::expected<std::optional<UserAccount>, std::string> find_user(const std::string& name);
+std::expected<std::optional<UserAccount>, std::string> find_user(uid_t uid);
 
 /// Who this process is.
 std::expected<UserAccount, std::string> present_user();

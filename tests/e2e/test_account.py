@@ -1,59 +1,17 @@
 """The throw-away account behind the system's sshd, for real: needs root, and touches only an account of its own."""
 
-import contextlib
 import os
 import pathlib
 import pwd
 import shlex
-import shutil
-import signal
-import socket
 import subprocess
 import time
 
-import pytest
+from account import USER, a_system_sshd, exists, needs_an_account
+from farm import BIN, pids_with
 
-from farm import BIN, pids_with, processes
-
-USER = "boruta-e2e-user"
-HOST_KEYS = sorted(pathlib.Path("/etc/ssh").glob("ssh_host_*_key"))
-
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="makes and removes an account: needs root"),
-    pytest.mark.skipif(not HOST_KEYS, reason="the machine has no SSH host keys"),
-    pytest.mark.skipif(shutil.which("useradd") is None, reason="useradd is not installed"),
-]
-
-
-def exists():
-    try:
-        return pwd.getpwnam(USER)
-    except KeyError:
-        return None
-
-
-@pytest.fixture(name="sshd_port")
-def a_system_sshd(farm):
-    """The system's sshd with the system's keys, on a port of ours. The account is removed whatever happens."""
-    if exists():
-        pytest.fail(f"an account {USER} is there already, and not ours to remove")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = farm.directory / "sshd_config"
-    config.write_text(f"ListenAddress 127.0.0.1\nPort {port}\nUsePAM no\nPasswordAuthentication no\n"
-                      f"PidFile none\nAllowUsers {USER}\nSubsystem sftp internal-sftp\n" +
-                      "".join(f"HostKey {key}\n" for key in HOST_KEYS))
-    pathlib.Path("/run/sshd").mkdir(exist_ok=True)
-    farm.spawn("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", config])
-    yield port
-    account = exists()
-    if account and account.pw_uid >= 1000:
-        for pid, _, _ in processes():
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
-                    os.kill(pid, signal.SIGKILL)
-        subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
+assert a_system_sshd, "the fixture sshd_port"
+pytestmark = needs_an_account
 
 
 HOSTILE = """
