@@ -11,10 +11,12 @@
 #include <utility>
 
 #include "cli/copying.hpp"
+#include "cli/host_keys.hpp"
 #include "cli/lease_keeper.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
 #include "runtime/deadline.hpp"
+#include "runtime/files.hpp"
 
 namespace boruta::cli {
 namespace {
@@ -23,6 +25,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kStatePatience = 10s;
 constexpr Duration kTermPatience = 5s;
+constexpr std::size_t kOfferedBytes = std::size_t{64} * 1024;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 std::string shell() { return process_environment()("SHELL").value_or("/bin/sh"); }
@@ -48,6 +51,7 @@ Task<Verdict> JobSession::run(client::AccessInfo access) {
     co_return verdict;
   }
   files_.emplace(std::move(*made));
+  host_keys_ = std::move(access.host_keys);
   LeaseKeeper::Events events;
   events.lost = [this](const client::RequestInfo& request) { job_lost(request); };
   events.notice = [this](std::string_view text) { live_->say(fmt::format("boruta: {}", text)); };
@@ -117,6 +121,7 @@ Task<Verdict> JobSession::judge_copy(std::optional<ChildEnd> end, std::string wh
     if (!judged.message.empty() || interrupts_->any()) verdict = std::move(judged);
     if (interrupts_->any()) verdict.code = to_int(ExitCode::kInterrupted);
   }
+  co_await look_at_host_key(&verdict);
   co_return verdict;
 }
 
@@ -141,7 +146,23 @@ Task<Verdict> JobSession::run_command() {
   }
   if (shell_code(*end) != 0 && !became_) co_await ask_what_became();
   const auto facts = facts_of(*end, !work_.local);
-  co_return judge_command(facts);
+  auto verdict = judge_command(facts);
+  co_await look_at_host_key(&verdict);
+  co_return verdict;
+}
+
+Task<void> JobSession::look_at_host_key(Verdict* verdict) {
+  if (verdict->code != to_int(ExitCode::kSshFailed) || interrupts_->any()) co_return;
+  const auto& target = files_->target();
+  Program scan;
+  scan.words = {"ssh-keyscan", "-T", "5", "-p", std::to_string(target.port), target.host};
+  scan.output = target.folder / "offered";
+  const auto end = co_await run_program(std::move(scan));
+  if (!end) co_return;
+  const auto offered = runtime::read_file(target.folder / "offered", kOfferedBytes);
+  if (auto words = explain_host_keys(job_.worker_name, host_keys_, offered.value_or(""))) {
+    verdict->message = *std::move(words);
+  }
 }
 
 RunFacts JobSession::facts_of(ChildEnd end, bool over_ssh) const {

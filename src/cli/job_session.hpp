@@ -57,6 +57,8 @@ class JobSession {
   Task<std::optional<ChildEnd>> run_program(Program program);
   Task<void> show_copying(std::string text);
   Task<void> ask_what_became();
+  /// Whether ssh may have refused the worker's host key, and if so says it in place of `verdict`'s message.
+  Task<void> look_at_host_key(Verdict* verdict);
   Task<void> end_cut_off_child();
   [[nodiscard]] Program command_program() const;
   [[nodiscard]] Program copy_program() const;
@@ -73,6 +75,7 @@ class JobSession {
   asio::steady_timer ticker_;
   asio::steady_timer patience_;
   std::optional<SshFiles> files_;
+  std::vector<std::string> host_keys_;
   const Child* child_ = nullptr;
   /// What the request says after something went wrong.
   std::optional<client::RequestInfo> became_;

@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <map>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,8 +59,16 @@ std::expected<Child, std::string> Child::start(const asio::any_io_executor& exec
   auto environment = merged_environment(program.environment);
   const auto words = pointers(program.words);
   const auto variables = pointers(environment);
+  posix_spawn_file_actions_t files;
+  ::posix_spawn_file_actions_init(&files);
+  if (program.output) {
+    ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, program.output->c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                       S_IRUSR | S_IWUSR);
+    ::posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  }
   pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, words[0], nullptr, &attributes, words.data(), variables.data());
+  const int error = ::posix_spawnp(&pid, words[0], &files, &attributes, words.data(), variables.data());
+  ::posix_spawn_file_actions_destroy(&files);
   ::posix_spawnattr_destroy(&attributes);
   if (error != 0) return std::unexpected(fmt::format("{}: {}", program.words[0], std::strerror(error)));
   return Child(executor, pid);

@@ -3,6 +3,8 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <expected>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -18,6 +20,8 @@ struct Program {
   std::vector<std::string> words;
   /// Set in its environment beside our own.
   std::vector<std::pair<std::string, std::string>> environment;
+  /// Where given, its standard output goes into this new file, and its standard error nowhere.
+  std::optional<std::filesystem::path> output;
 };
 
 /// A running child process that shares our standard streams and process group.

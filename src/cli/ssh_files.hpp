@@ -56,6 +56,7 @@ class SshFiles {
   [[nodiscard]] const std::string& alias() const { return target_.alias; }
   [[nodiscard]] std::filesystem::path config_path() const { return target_.folder / "config"; }
   [[nodiscard]] std::string config_text() const { return render_ssh_config(target_); }
+  [[nodiscard]] const SshTarget& target() const { return target_; }
 
  private:
   SshFiles(SshTarget target, bool temporary) : target_(std::move(target)), temporary_(temporary) {}

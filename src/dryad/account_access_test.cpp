@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,7 +14,10 @@
 #include "dryad/files.hpp"
 #include "dryad/processes.hpp"
 #include "dryad/scratch_dir.hpp"
+#include "dryad/ssh_for_tests.hpp"
+#include "dryad/sshd_process.hpp"
 #include "dryad/subprocess.hpp"
+#include "dryad/worker.hpp"
 
 namespace boruta::dryad {
 namespace {
@@ -88,6 +93,67 @@ TEST_F(AccountAccessTest, MakesAnAccountThatOnlyTheKeyOpens) {
   EXPECT_EQ(read_file(keys_file, 4096), keys_.take().public_line + "\n");
   ASSERT_TRUE(access.grant({"ssh-ed25519 OWNER"}).has_value());
   EXPECT_EQ(read_file(keys_file, 4096), "ssh-ed25519 OWNER\n");
+}
+
+/// The system's sshd with the system's keys, on a port of its own, for one account.
+class RunningSshd {
+ public:
+  RunningSshd(const std::filesystem::path& dir, const std::string& user) : port_(find_free_port()) {
+    const auto config = dir / "sshd_config";
+    std::ofstream(config) << fmt::format(
+        "ListenAddress 127.0.0.1\nPort {}\nUsePAM no\nPasswordAuthentication no\nPidFile none\nAllowUsers {}\n", port_,
+        user);
+    EXPECT_TRUE(make_directories("/run/sshd", 0755).has_value());
+    const auto pid = spawn_subreaper({"/usr/sbin/sshd", "-D", "-e", "-f", config}, dir / "sshd.log");
+    if (pid) pid_ = *pid;
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    while (!probe_ssh("127.0.0.1", port_) && std::chrono::steady_clock::now() < give_up) ::usleep(10'000);
+  }
+  RunningSshd(const RunningSshd&) = delete;
+  RunningSshd& operator=(const RunningSshd&) = delete;
+  ~RunningSshd() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  std::uint16_t port_;
+  pid_t pid_ = -1;
+};
+
+TEST_F(AccountAccessTest, TheKeyOfPrepareServesUnlessGrantBringsTheOwners) {
+  if (!std::filesystem::exists("/etc/ssh/ssh_host_ed25519_key")) GTEST_SKIP() << "the machine has no SSH host keys";
+  const RunningSshd sshd(scratch_.path(), name_);
+  auto access = make();
+  const auto board = make_board(BoardOptions{});
+  Worker worker(access, **board, scratch_.path());
+  const auto code = [&](const std::filesystem::path& key) { return ssh(key, name_, sshd.port(), "true").code; };
+  const auto prepare = [&](const std::string& file) {
+    const auto prepared = worker.run(agent::Prepare{}, {});
+    EXPECT_EQ(prepared.error, "");
+    EXPECT_TRUE(prepared.private_key.reveal().starts_with("-----BEGIN RSA PRIVATE KEY-----"));
+    return keep_key(scratch_.path(), file, prepared.private_key.reveal());
+  };
+  const auto owners = make_access_key();
+  const auto owners_key = keep_key(scratch_.path(), "owners", owners.private_pem.reveal());
+
+  const auto first = prepare("first");
+  ASSERT_EQ(worker.run(agent::Grant{.job = RequestId{1}, .public_keys = {}}, {}).error, "");
+  EXPECT_EQ(code(first), 0) << "no registered keys";
+  EXPECT_EQ(code(owners_key), 255);
+
+  const auto second = prepare("second");
+  const agent::Grant grant{.job = RequestId{2}, .public_keys = {"ssh-ed25519 AAAAOTHER", owners.public_line + " home"}};
+  ASSERT_EQ(worker.run(grant, {}).error, "");
+  EXPECT_EQ(code(owners_key), 0);
+  EXPECT_EQ(code(second), 255) << "replaced";
+
+  ASSERT_EQ(worker.run(agent::EndJob{}, {}).error, "");
+  EXPECT_EQ(code(owners_key), 255) << "the job is over";
+  prepare("third");
+  EXPECT_EQ(code(owners_key), 255) << "the next job is somebody else's";
 }
 
 TEST_F(AccountAccessTest, LeavesNothingOfTheUser) {

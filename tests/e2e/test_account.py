@@ -4,11 +4,12 @@ import os
 import pathlib
 import pwd
 import shlex
+import socket
 import subprocess
 import time
 
-from account import USER, a_system_sshd, exists, needs_an_account
-from farm import BIN, pids_with
+from account import USER, a_system_sshd, account_dryad, exists, needs_an_account
+from farm import BIN, pids_with, wait_for
 
 assert a_system_sshd, "the fixture sshd_port"
 pytestmark = needs_an_account
@@ -64,6 +65,53 @@ def test_a_user_who_daemonises_and_leaves_files_everywhere_is_gone_after_the_job
     farm.admin().await_worker(dryad.uuid, "IDLE")
     farm.admin().set_state(dryad.uuid, "MAINTENANCE")
     farm.admin().await_worker(dryad.uuid, "MAINTENANCE")
+
+
+def test_access_is_ready_before_the_match(farm, sshd_port):
+    farm.start_server()
+    dryad = account_dryad(farm, "real", sshd_port)
+    alice = farm.user("alice")
+    took = []
+    for _ in range(3):
+        farm.admin().await_worker(dryad.uuid, "IDLE")
+        start = time.monotonic()
+        number = alice.file({"board": "x"})
+        access = alice.acquire(number)
+        took.append(time.monotonic() - start)
+        # As clients of v1 need it.
+        assert access["Key"].startswith("-----BEGIN RSA PRIVATE KEY-----")
+        assert farm.ssh(access, "true").code == 0
+        alice.close(number)
+    print(f"\nfiled and acquired within {max(took) * 1000:.0f} ms")
+    assert max(took) < 0.5
+
+
+def test_a_changed_host_key_is_refused_and_said_in_words(farm, sshd_port):
+    farm.start_server()
+    account_dryad(farm, "real", sshd_port)
+    alice = farm.user("alice")
+    assert farm.boruta(alice, "run", "board=x", "--", "true").code == 0
+    number = alice.file({"board": "x"})
+    access = alice.acquire(number)
+    # Somebody else answers at the worker's address.
+    farm.started[0].kill()
+    other = farm.directory / "other_host_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    config = farm.directory / "sshd_config"
+    config.write_text("".join(line for line in config.read_text().splitlines(keepends=True)
+                              if not line.startswith("HostKey")) + f"HostKey {other}\n")
+    farm.spawn("other sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", config])
+    wait_for(lambda: socket.create_connection(("127.0.0.1", sshd_port), 1).close() is None, 5, "the other sshd")
+    refused = farm.boruta(alice, "ssh", str(number), "--", "echo", "let in")
+    assert refused.code == 122 and "let in" not in refused.out, refused
+    came = subprocess.run(["ssh-keygen", "-lf", f"{other}.pub"], capture_output=True, text=True, check=True).stdout
+    expected = next(line for line in access["HostKeys"] if line.startswith("ssh-ed25519"))
+    (farm.directory / "expected.pub").write_text(expected + "\n")
+    known = subprocess.run(["ssh-keygen", "-lf", farm.directory / "expected.pub"], capture_output=True, text=True,
+                           check=True).stdout
+    assert f"ED25519 {came.split()[1]}" in refused.err.split("came")[1], refused.err
+    assert f"ED25519 {known.split()[1]}" in refused.err.split("expected")[1].split("came")[0], refused.err
+    assert "Tell an admin" in refused.err
 
 
 def test_an_account_that_was_there_is_never_touched(farm, sshd_port):
