@@ -89,7 +89,7 @@ Keys timing_keys(Config& config) {
   return {
       {"backoff_min", between(10ms, 10min, &config.backoff_least)},
       {"backoff_max", between(10ms, 10min, &config.backoff_most)},
-      {"keepalive_every", between(1s, 10min, &config.keepalive_every)},
+      {"keepalive_every", between(5s, 10min, &config.keepalive_every)},
       {"keepalive_timeout", between(100ms, 10min, &config.keepalive_timeout)},
       {"kill_limit", between(1s, 50s, &config.kill_limit)},
   };
@@ -224,7 +224,7 @@ UUID = "{}"
 #[timing]
 #backoff_min = "200ms"
 #backoff_max = "10s"
-#keepalive_every = "30s"
+#keepalive_every = "10s"
 #keepalive_timeout = "10s"
 #kill_limit = "10s"
 )",

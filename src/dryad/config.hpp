@@ -42,7 +42,9 @@ struct Config {
 
   Duration backoff_least = std::chrono::milliseconds(200);
   Duration backoff_most = std::chrono::seconds(10);
-  Duration keepalive_every = std::chrono::seconds(30);
+  /// At least 5 s: a server takes more frequent pings for an attack. With the time-out below lost_after, so that a
+  /// connection that died unnoticed is replaced before the worker is given up.
+  Duration keepalive_every = std::chrono::seconds(10);
   Duration keepalive_timeout = std::chrono::seconds(10);
   Duration kill_limit = std::chrono::seconds(10);
 

@@ -18,7 +18,7 @@ struct GrpcOptions {
   std::string ca_pem;
   /// Sent as "authorization: Bearer …"; empty: none is sent.
   Secret token;
-  std::chrono::milliseconds keepalive_every = std::chrono::seconds(30);
+  std::chrono::milliseconds keepalive_every = std::chrono::seconds(10);
   std::chrono::milliseconds keepalive_timeout = std::chrono::seconds(10);
   /// gRPC's own pause between attempts to connect is never longer.
   std::chrono::milliseconds longest_pause = std::chrono::seconds(10);

@@ -29,8 +29,8 @@ constexpr auto kShutdownLimit = 3s;
 constexpr auto kHandshakeLimit = 10s;
 /// Connections without a stream.
 constexpr auto kIdleLimit = 60s;
-/// Agents may ping as often as this.
-constexpr auto kShortestPingInterval = 5s;
+/// Agents may ping as often as this. Theirs are 5 s apart at least, and may come late and then early.
+constexpr auto kShortestPingInterval = 2s;
 
 int in_milliseconds(Duration duration) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from farm import BIN, Farm
+from farm import BIN, MEASURED, Farm
 
 LIMIT_SECONDS = 60
 
@@ -20,6 +20,13 @@ def pytest_sessionstart(session):
     for name in ("borutad", "dryad", "boruta"):
         if not (BIN / name).is_file():
             pytest.exit(f"{BIN / name} is missing: build it, or set BORUTA_BIN", returncode=1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if MEASURED:
+        terminalreporter.section("measured")
+    for line in MEASURED:
+        terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(hookwrapper=True)

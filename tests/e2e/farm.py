@@ -23,7 +23,13 @@ from described import DESCRIPTION
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BORUTA_BIN", ROOT / "build/dev/bin"))
 TUNNEL_PORTS = 40
+# What the tests measured, a line each: shown when all have run.
+MEASURED = []
 ENDED = ("CANCELLED", "TIMEOUT", "INVALID", "DONE", "FAILED")
+
+
+def tell(text):
+    MEASURED.append(text)
 
 
 def wait_for(look, seconds=10.0, what="it", every=0.02):
@@ -322,16 +328,16 @@ class Farm:
         file.chmod(0o600)
         return file
 
-    def make_dryad(self, name, caps=None, access="private", more=""):
+    def make_dryad(self, name, caps=None, access="private", more="", address=None, timing=""):
         directory = self.directory / name
         directory.mkdir()
         capabilities = {"UUID": str(uuid.uuid4()), "name": name, **(caps or {})}
         token = f'token_file = "{self.worker_token(name)}"\n' if self.server.auth == "on" else ""
         config = directory / "dryad.conf"
-        config.write_text(f'boruta_address = "{self.server.endpoints["agent"]}"\naccess = "{access}"\n'
+        config.write_text(f'boruta_address = "{address or self.server.endpoints["agent"]}"\naccess = "{access}"\n'
                           f'state_dir = "{directory}/state"\n{token}{more}\n[caps]\n' +
                           "".join(f'{key} = "{value}"\n' for key, value in capabilities.items()) +
-                          '[timing]\nbackoff_min = "50ms"\nbackoff_max = "500ms"\n')
+                          f'[timing]\nbackoff_min = "50ms"\nbackoff_max = "500ms"\n{timing}')
         dryad = Dryad(self, name, config, directory)
         self.dryads.append(dryad)
         return dryad

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from account import USER, a_system_sshd, account_dryad, exists, needs_an_account
-from farm import BIN, pids_with, wait_for
+from farm import BIN, pids_with, tell, wait_for
 
 assert a_system_sshd, "the fixture sshd_port"
 pytestmark = needs_an_account
@@ -82,7 +82,7 @@ def test_access_is_ready_before_the_match(farm, sshd_port):
         assert access["Key"].startswith("-----BEGIN RSA PRIVATE KEY-----")
         assert farm.ssh(access, "true").code == 0
         alice.close(number)
-    print(f"\nfiled and acquired within {max(took) * 1000:.0f} ms")
+    tell(f"filed and acquired within {max(took) * 1000:.0f} ms")
     assert max(took) < 0.5
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import stat
@@ -14,7 +13,7 @@ import time
 import pytest
 
 from account import HOME, USER, a_system_sshd, account_dryad, exists, needs_an_account, pids_of
-from farm import Api, wait_for
+from farm import tell, wait_for
 
 assert a_system_sshd, "the fixture sshd_port"
 pytestmark = needs_an_account
@@ -186,8 +185,8 @@ def measure(conditions, seconds):
     return took
 
 
-def tell(what, took):
-    print(f"\n{what}: " + ", ".join(f"{name} after {seconds * 1000:.0f} ms" for name, seconds in took.items()))
+def tell_all(what, took):
+    tell(f"{what}: " + ", ".join(f"{name} after {seconds * 1000:.0f} ms" for name, seconds in took.items()))
 
 
 @contextlib.contextmanager
@@ -242,10 +241,10 @@ ENDS = {"closed": (end_by_closing, "IDLE", "DONE"), "maintenance": (end_by_maint
 def test_nothing_of_a_hostile_user_outlives_the_job(farm, sshd_port, how):
     end, worker_state, request_state = ENDS[how]
     with farm_with_hostile_user(farm, sshd_port) as (dryad, user):
-        print("\n" + "\n".join(f"tried {what}" for what in user.tried))
+        tell("hostile user tried: " + "; ".join(user.tried))
         end(user, farm.admin(), dryad)
         took = measure(conditions_of(user), 20)
-        tell(f"ended by {how}", took)
+        tell_all(f"hostile user, ended by {how}", took)
         farm.admin().await_worker(dryad.uuid, worker_state)
         assert user.api.request(user.number)["State"] == request_state
         check_nothing_is_left(farm, user, took)
@@ -265,7 +264,7 @@ def test_nothing_of_a_hostile_user_outlives_the_time_of_the_job(farm, sshd_port)
     with farm_with_hostile_user(farm, sshd_port, lease="8s") as (dryad, user):
         wait_for(lambda: user.api.request(user.number)["State"] == "DONE", 20, "the end", every=0.005)
         took = measure(conditions_of(user), 20)
-        tell("ended by its timeout", took)
+        tell_all("hostile user, ended by its timeout", took)
         check_nothing_is_left(farm, user, took)
 
 
@@ -278,7 +277,7 @@ def test_nothing_of_a_hostile_user_stays_on_a_worker_that_failed(farm, sshd_port
         dryad.start()
         wait_for(lambda: user.api.request(user.number)["State"] == "FAILED", 10, "the failure", every=0.005)
         took = measure(conditions_of(user), 20)
-        tell("ended by the worker's failure", took)
+        tell_all("hostile user, ended by the worker's failure", took)
         assert "does not know its job" in farm.admin().worker(dryad.uuid)["Reason"]
         check_nothing_is_left(farm, user, took)
         wait_for(lambda: exists() is None, 1, "the account being gone too")
@@ -294,7 +293,7 @@ def test_an_agent_without_its_server_ends_the_job_by_itself(farm, sshd_port):
         assert pids_of(user.uid), "the job's time is not up yet"
         wait_for(lambda: not user.left(), ends + grace + GONE_WITHIN - time.time(), "the user being gone")
         late = time.time() - ends - grace
-        print(f"\ncut off from the server: all gone {late * 1000:.0f} ms after the job's end and the grace of {grace} s")
+        tell(f"cut off from the server: all gone {late * 1000:.0f} ms after the job's end and the grace of {grace} s")
         assert -0.1 < late < GONE_WITHIN
         wait_for(lambda: exists() is None, 1, "the account being gone too")
         user.stop_knocking()
@@ -310,7 +309,7 @@ def test_an_agent_killed_while_it_cleans_up_finishes_that(farm, sshd_port, momen
         start = time.monotonic()
         dryad.start()
         farm.admin().await_worker(dryad.uuid, "IDLE", seconds=GONE_WITHIN + 5)
-        print(f"\nkilled {moment * 1000:.0f} ms into it: ready for the next after {time.monotonic() - start:.2f} s")
+        tell(f"killed {moment * 1000:.0f} ms into it: ready for the next after {time.monotonic() - start:.2f} s")
         user.stop_knocking()
         assert not user.left() and not everything_of(user.uid)
         assert not user.logs_in(user.key)
