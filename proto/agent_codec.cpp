@@ -95,6 +95,10 @@ struct FromAgentEncoder {
     body.set_username(to_utf8(message.username));
     body.set_private_key(to_utf8(message.private_key.reveal()));
   }
+  void operator()(const agent::TunnelFailed& message) const {
+    wire->mutable_tunnel_failed()->set_token(to_utf8(message.token.reveal()));
+    wire->mutable_tunnel_failed()->set_reason(to_utf8(message.reason));
+  }
 };
 
 struct CommandEncoder {
@@ -132,6 +136,10 @@ struct ToAgentEncoder {
     wire->mutable_job_remaining()->set_remaining_ms(to_wire(message.remaining));
   }
   void operator()(const agent::Deregistered&) const { wire->mutable_deregistered(); }
+  void operator()(const agent::OpenTunnel& message) const {
+    wire->mutable_open_tunnel()->set_job(message.job.value);
+    wire->mutable_open_tunnel()->set_token(to_utf8(message.token.reveal()));
+  }
 };
 
 std::optional<agent::FromAgent> decode_register(const v1::Register& body) {
@@ -212,6 +220,9 @@ std::optional<agent::FromAgent> decode(const v1::FromAgent& message) {
       return agent::Warning{.text = message.warning().text()};
     case v1::FromAgent::kDone:
       return decode_done(message.done());
+    case v1::FromAgent::kTunnelFailed:
+      return agent::TunnelFailed{.token = Secret(message.tunnel_failed().token()),
+                                 .reason = message.tunnel_failed().reason()};
     case v1::FromAgent::BODY_NOT_SET:
       break;
   }
@@ -230,6 +241,9 @@ std::optional<agent::ToAgent> decode(const v1::ToAgent& message) {
                                  .remaining = from_wire(message.job_remaining().remaining_ms())};
     case v1::ToAgent::kDeregistered:
       return agent::Deregistered{};
+    case v1::ToAgent::kOpenTunnel:
+      return agent::OpenTunnel{.job = RequestId{message.open_tunnel().job()},
+                               .token = Secret(message.open_tunnel().token())};
     case v1::ToAgent::BODY_NOT_SET:
       break;
   }

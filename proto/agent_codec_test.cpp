@@ -38,6 +38,10 @@ bool same(const agent::Done& left, const agent::Done& right) {
          left.username == right.username && left.private_key.reveal() == right.private_key.reveal();
 }
 
+bool same(const agent::TunnelFailed& left, const agent::TunnelFailed& right) {
+  return left.token.reveal() == right.token.reveal() && left.reason == right.reason;
+}
+
 template <class T>
 bool same(const T& left, const T& right) {
   return left == right;
@@ -77,6 +81,7 @@ TEST(AgentCodec, CarriesEveryMessageOfTheAgent) {
                   .private_key = {}},
       agent::Done{
           .kind = agent::CommandKind::kHealthcheck, .generation = {}, .error = {}, .username = {}, .private_key = {}},
+      agent::TunnelFailed{.token = Secret("c0ffee"), .reason = "sshd does not answer"},
   };
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto arrived = carried<v1::FromAgent>(messages[i]);
@@ -98,6 +103,7 @@ TEST(AgentCodec, CarriesEveryMessageToTheAgent) {
       command(agent::Healthcheck{.full = true}),
       agent::JobRemaining{.job = RequestId{3}, .remaining = 1ms},
       agent::Deregistered{},
+      agent::OpenTunnel{.job = RequestId{3}, .token = Secret("c0ffee")},
   };
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto arrived = carried<v1::ToAgent>(messages[i]);

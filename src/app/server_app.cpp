@@ -19,6 +19,7 @@
 #include "http/api.hpp"
 #include "http/server.hpp"
 #include "runtime/files.hpp"
+#include "server/agent_tunnels.hpp"
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
@@ -97,8 +98,10 @@ class Server {
         event_log_(&core.coordinator()),
         metrics_(&core.coordinator(), &core.committer()),
         agents_(&core.coordinator()),
-        relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(),
-               {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address}),
+        agent_tunnels_(&core.coordinator(), &agents_),
+        relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(), &agent_tunnels_,
+               {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address,
+                .dialling = {.mode = config.tunnel_mode}}),
         reconciler_(&core.coordinator(), &agents_, &relay_),
         feed_(&core.coordinator()),
         api_({.coordinator = &core.coordinator(),
@@ -111,7 +114,7 @@ class Server {
                .clock = &core.clock(),
                .application = &api_,
                .access_log = config.log_level == runtime::LogLevel::kDebug}),
-        superviser_(core.context().get_executor(), &core.clock(), &agents_,
+        superviser_(core.context().get_executor(), &core.clock(), &agents_, &agent_tunnels_,
                     {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort))}),
         http_tasks_(core.context().get_executor()),
         signals_(core.context(), SIGTERM, SIGINT) {
@@ -170,12 +173,12 @@ class Server {
     core_.coordinator().request_stop();
     co_await http_tasks_.join();
     agents_.close_all();
+    relay_.request_stop();
+    co_await relay_.join();
     if (superviser_listens_) {
       superviser_.request_stop();
       co_await superviser_.join();
     }
-    relay_.request_stop();
-    co_await relay_.join();
     reconciler_.request_stop();
     co_await reconciler_.join();
     core_.tasks().request_stop();
@@ -187,6 +190,7 @@ class Server {
   server::EventLog event_log_;
   server::Metrics metrics_;
   server::Agents agents_;
+  server::AgentTunnels agent_tunnels_;
   tunnel::Relay relay_;
   server::Reconciler reconciler_;
   server::EventFeed feed_;

@@ -39,7 +39,13 @@ Verdict take_ip(const toml::node& node, std::string& target, bool wildcard_allow
 }
 
 Keys tunnel_keys(ServerConfig& config) {
+  using tunnel::Mode;
   return {
+      {"mode",
+       [&](const auto& node) {
+         return config::take_word<Mode>(
+             node, {{"auto", Mode::kAuto}, {"direct", Mode::kDirect}, {"agent", Mode::kAgent}}, config.tunnel_mode);
+       }},
       {"address", [&](const auto& node) { return take_ip(node, config.tunnel_address, true); }},
       {"ports", [&](const auto& node) { return take_ports(node, config.policy); }},
       {"advertise", [&](const auto& node) { return take_ip(node, config.tunnel_advertise, false); }},

@@ -9,6 +9,7 @@
 #include "base/host_port.hpp"
 #include "farm/policy.hpp"
 #include "runtime/log.hpp"
+#include "tunnel/mode.hpp"
 
 namespace boruta::app {
 
@@ -28,6 +29,8 @@ struct ServerConfig {
   farm::Policy policy;
   /// How long a store that cannot be written is waited for before the server exits.
   Duration store_patience = std::chrono::seconds(30);
+  /// How workers are reached.
+  tunnel::Mode tunnel_mode = tunnel::Mode::kAuto;
   /// Where jobs' tunnels listen; empty: where HTTP does.
   std::string tunnel_address;
   /// What users are told to dial; empty: the address that their HTTP connection came in on.

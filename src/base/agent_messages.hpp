@@ -67,7 +67,14 @@ struct Done {
   Secret private_key;
 };
 
-using FromAgent = std::variant<Register, Heartbeat, SetFail, Warning, Done>;
+/// A connection that was asked for with OpenTunnel will not come.
+struct TunnelFailed {
+  Secret token;
+  /// For the log.
+  std::string reason;
+};
+
+using FromAgent = std::variant<Register, Heartbeat, SetFail, Warning, Done, TunnelFailed>;
 
 /// Answer to Register. From here the agent obeys commands.
 struct Welcome {
@@ -137,7 +144,19 @@ struct Deregistered {
   friend bool operator==(const Deregistered&, const Deregistered&) = default;
 };
 
-using ToAgent = std::variant<Welcome, Command, JobRemaining, Deregistered>;
+/// A user's connection to the running job's worker is to come through the agent. It is answered by a call of Tunnel
+/// that shows `token`, or by TunnelFailed.
+struct OpenTunnel {
+  RequestId job;
+  /// Names the connection, once.
+  Secret token;
+
+  friend bool operator==(const OpenTunnel& left, const OpenTunnel& right) {
+    return left.job == right.job && left.token.reveal() == right.token.reveal();
+  }
+};
+
+using ToAgent = std::variant<Welcome, Command, JobRemaining, Deregistered, OpenTunnel>;
 
 [[nodiscard]] CommandKind kind_of(const Command& command);
 

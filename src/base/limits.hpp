@@ -33,6 +33,10 @@ inline constexpr std::chrono::hours kIdempotencyKept{24};
 inline constexpr std::uint16_t kListPage = 65'535;
 inline constexpr std::size_t kSubscriberBacklog = 1'024;
 inline constexpr std::size_t kTunnelConnectionsPerJob = 64;
+/// Of a connection that goes through the agent: what one message carries at most, and what each end takes of one
+/// direction before its reader has read it. Each end holds no more than the window and four chunks of a direction.
+inline constexpr std::size_t kTunnelChunkBytes = std::size_t{128} * 1024;
+inline constexpr std::size_t kTunnelWindowBytes = std::size_t{512} * 1024;
 /// Commands decided but not yet durable; beyond it changes are refused with "unavailable".
 inline constexpr std::size_t kPendingCommands = 100'000;
 

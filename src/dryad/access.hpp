@@ -12,6 +12,8 @@ namespace boruta::dryad {
 /// What the server must know to let users reach the worker's sshd.
 struct Endpoint {
   std::uint16_t ssh_port = 0;
+  /// Where this machine itself reaches that sshd: an IP literal.
+  std::string local_address = "127.0.0.1";
   /// "ssh-ed25519 AAAA…", one for each of sshd's host keys.
   std::vector<std::string> host_keys;
   /// Whether what the last Prepare made was found to be there still.

@@ -40,8 +40,10 @@ Task<int> Agent::run() {
     while (stream_ && !exit_code_) co_await changed_.wait();
     if (!exit_code_) co_await pause();
   }
+  parts_.tunnels->cut_all();
   if (stream_) stream_->close();
   while (stream_) co_await changed_.wait();
+  co_await parts_.tunnels->join();
   group_.request_stop();
   co_await group_.join();
   co_return *exit_code_;
@@ -118,6 +120,7 @@ void Agent::report(const StreamEnd& end, bool was_online) {
 }
 
 void Agent::perform(Actions actions) {
+  cut_old_tunnels();
   for (auto& action : actions) perform_one(std::move(action));
   // Whatever was done may have moved the deadline: the wait ends, and begins anew with the right one.
   timer_->cancel();
@@ -133,12 +136,28 @@ void Agent::perform_one(Action action) {
   } else if (const auto* close = std::get_if<CloseStream>(&action)) {
     log_warning("closing the stream: " + close->reason, {{"worker", parts_.name}});
     if (stream_) stream_->close();
+  } else if (auto* tunnel = std::get_if<ConnectTunnel>(&action)) {
+    open_tunnel(std::move(tunnel->token));
   } else if (const auto* stop = std::get_if<StopAgent>(&action)) {
     if (!exit_code_) log_info("an admin deregistered this worker: dryad ends", {{"worker", parts_.name}});
     stop_with(stop->exit_code);
   } else if (const auto* note = std::get_if<Note>(&action)) {
     log_warning(note->text, {{"worker", parts_.name}});
   }
+}
+
+void Agent::open_tunnel(Secret token) {
+  auto failed = [this](Secret of, std::string reason) {
+    if (stream_) stream_->send(agent::TunnelFailed{.token = std::move(of), .reason = std::move(reason)});
+  };
+  parts_.tunnels->open(std::move(token), std::move(failed));
+}
+
+void Agent::cut_old_tunnels() {
+  const auto job = session_.state().job;
+  if (job == tunnels_job_) return;
+  tunnels_job_ = job;
+  parts_.tunnels->cut_all();
 }
 
 void Agent::start_operation(Operation operation) {

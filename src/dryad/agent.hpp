@@ -11,6 +11,7 @@
 #include "dryad/link.hpp"
 #include "dryad/runner.hpp"
 #include "dryad/session.hpp"
+#include "dryad/tunnels.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/task.hpp"
 
@@ -42,10 +43,11 @@ class Agent {
  public:
   struct Parts {
     boost::asio::any_io_executor executor;
-    /// All three must outlive the agent.
+    /// All four must outlive the agent.
     runtime::Clock* clock = nullptr;
     Connector* connector = nullptr;
     OperationRunner* runner = nullptr;
+    Tunnels* tunnels = nullptr;
     Backoff backoff;
     /// For the log: the worker's UUID.
     std::string name;
@@ -73,6 +75,9 @@ class Agent {
   void perform(Actions actions);
   void perform_one(Action action);
   void start_operation(Operation operation);
+  void open_tunnel(Secret token);
+  /// Connections go with their job.
+  void cut_old_tunnels();
   void report(const StreamEnd& end, bool was_online);
   void stop_with(int exit_code);
 
@@ -84,6 +89,8 @@ class Agent {
   runtime::TaskGroup group_;
   std::shared_ptr<Stream> stream_;
   std::stop_source cancel_;
+  /// Whose connections the tunnels carry.
+  std::optional<RequestId> tunnels_job_;
   std::optional<int> exit_code_;
   /// What was said of the present outage: said once.
   std::string reported_;

@@ -84,6 +84,12 @@ class FakeRunner final : public OperationRunner {
   asio::any_io_executor executor_;
 };
 
+/// Nobody asks for connections here.
+class NoCaller final : public TunnelCaller {
+ public:
+  std::shared_ptr<runtime::BytePipe> call(const Secret&) override { return nullptr; }
+};
+
 class AgentTest : public testing::Test {
  protected:
   AgentTest() {
@@ -93,6 +99,7 @@ class AgentTest : public testing::Test {
                                                   .clock = clock_.get(),
                                                   .connector = &connector_,
                                                   .runner = &runner_,
+                                                  .tunnels = &tunnels_,
                                                   .backoff = Backoff({.least = 1ms, .most = 2ms}, 1),
                                                   .name = "w",
                                                   .quiet = true},
@@ -113,6 +120,8 @@ class AgentTest : public testing::Test {
   std::unique_ptr<runtime::Clock> clock_ = runtime::make_system_clock(Instant{});
   FakeConnector connector_{context_.get_executor()};
   FakeRunner runner_{context_.get_executor()};
+  NoCaller caller_;
+  Tunnels tunnels_{{.executor = context_.get_executor(), .clock = clock_.get(), .caller = &caller_}};
   MemoryStateStore store_;
   std::unique_ptr<Agent> agent_;
 };

@@ -18,6 +18,7 @@
 #include "dryad/exit_codes.hpp"
 #include "dryad/files.hpp"
 #include "dryad/grpc_link.hpp"
+#include "dryad/grpc_tunnels.hpp"
 #include "dryad/private_access.hpp"
 #include "dryad/simulated_access.hpp"
 #include "runtime/log.hpp"
@@ -119,7 +120,13 @@ int serve(const Config& config, FileStateStore& store, AgentState state, RealWor
   grpc.keepalive_every = duration_cast<milliseconds>(config.keepalive_every);
   grpc.keepalive_timeout = duration_cast<milliseconds>(config.keepalive_timeout);
   grpc.longest_pause = duration_cast<milliseconds>(config.backoff_most);
+  const auto caller = make_grpc_tunnel_caller(grpc);
   const auto connector = make_grpc_connector(std::move(grpc), context.get_executor());
+  Tunnels tunnels({.executor = context.get_executor(),
+                   .clock = clock.get(),
+                   .caller = caller.get(),
+                   .ssh_address = endpoint.local_address,
+                   .ssh_port = endpoint.ssh_port});
   Session::Options session{.identity = {.caps = config.caps,
                                         .ssh_address = config.ssh.host,
                                         .ssh_port = endpoint.ssh_port,
@@ -131,6 +138,7 @@ int serve(const Config& config, FileStateStore& store, AgentState state, RealWor
                    .clock = clock.get(),
                    .connector = connector.get(),
                    .runner = &runner,
+                   .tunnels = &tunnels,
                    .backoff = Backoff({.least = config.backoff_least, .most = config.backoff_most}, random_seed()),
                    .name = config.caps.at(std::string(kUuidCap))},
       Session(std::move(session), &store, std::move(state), endpoint.standing, clock->now())));
@@ -219,9 +227,11 @@ int run_simulation(const SimulateOptions& simulate, const Options& options) {
   const auto clock = runtime::make_system_clock(Instant{});
   Worker worker(access, **board, "/");
   SimulatedRunner runner(context.get_executor(), &worker, simulate.faults);
+  const auto caller = make_grpc_tunnel_caller(*grpc);
   const auto connector = make_grpc_connector(*std::move(grpc), context.get_executor());
   const auto seed = random_seed();
   std::vector<MemoryStateStore> stores(simulate.count);
+  std::vector<std::unique_ptr<Tunnels>> tunnels;
   std::vector<std::unique_ptr<Agent>> agents;
   for (std::size_t i = 0; i < simulate.count; ++i) {
     const auto uuid = fmt::format("{}-0000-4000-8000-{:012x}", simulate.uuid_prefix, i);
@@ -233,11 +243,17 @@ int run_simulation(const SimulateOptions& simulate, const Options& options) {
     session.identity.caps.emplace(kUuidCap, uuid);
     // The same at every start, so that a simulation started again takes over from one that was killed.
     AgentState state{.instance = "simulated-" + uuid};
+    tunnels.push_back(std::make_unique<Tunnels>(Tunnels::Parts{.executor = context.get_executor(),
+                                                               .clock = clock.get(),
+                                                               .caller = caller.get(),
+                                                               .ssh_address = endpoint->local_address,
+                                                               .ssh_port = endpoint->ssh_port}));
     agents.push_back(
         std::make_unique<Agent>(Agent::Parts{.executor = context.get_executor(),
                                              .clock = clock.get(),
                                              .connector = connector.get(),
                                              .runner = &runner,
+                                             .tunnels = tunnels.back().get(),
                                              .backoff = Backoff(Backoff::Limits{}, seed + i),
                                              .name = uuid,
                                              .quiet = i > 0},

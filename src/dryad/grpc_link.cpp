@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent.grpc.pb.h"
+#include "dryad/grpc_channel.hpp"
 #include "proto/agent_codec.hpp"
 
 namespace boruta::dryad {
@@ -17,10 +18,6 @@ namespace {
 
 /// Messages that wait for the network. Beyond it the server is as good as gone.
 constexpr std::size_t kSendQueue = 64;
-constexpr int kMessageBytes = 1 << 20;
-/// How long one attempt to connect may take at least.
-constexpr int kConnectMs = 5000;
-constexpr int kFirstPauseMs = 200;
 
 StreamEnd to_end(const grpc::Status& status) {
   switch (status.error_code()) {
@@ -124,34 +121,12 @@ class GrpcStream final : public Stream,
   std::deque<v1::FromAgent> outgoing_;
 };
 
-std::shared_ptr<grpc::Channel> make_channel(const GrpcOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(options.keepalive_every.count()));
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(options.keepalive_timeout.count()));
-  // Keepalive goes on while nothing else is said; heartbeats alone would not tell a dead connection for minutes.
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstPauseMs);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(options.longest_pause.count()));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetMaxReceiveMessageSize(kMessageBytes);
-  std::shared_ptr<grpc::ChannelCredentials> credentials;
-  if (options.ca_pem.empty()) {
-    credentials = grpc::InsecureChannelCredentials();
-  } else {
-    grpc::SslCredentialsOptions tls;
-    tls.pem_root_certs = options.ca_pem;
-    credentials = grpc::SslCredentials(tls);
-  }
-  return grpc::CreateCustomChannel(options.address, credentials, arguments);
-}
-
 class GrpcConnector final : public Connector {
  public:
   GrpcConnector(GrpcOptions options, boost::asio::any_io_executor executor)
       : executor_(std::move(executor)),
         token_(std::move(options.token)),
-        stub_(v1::Superviser::NewStub(make_channel(options))) {}
+        stub_(v1::Superviser::NewStub(make_stream_channel(options))) {}
 
   std::shared_ptr<Stream> open(StreamHandler handler) override {
     auto stream = std::make_shared<GrpcStream>(executor_, std::move(handler));

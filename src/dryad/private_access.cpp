@@ -122,7 +122,10 @@ std::expected<Endpoint, std::string> PrivateAccess::start() {
     if (started) started = ensure_sshd();
   }
   if (!started) return std::unexpected(started.error());
-  return Endpoint{.ssh_port = port_, .host_keys = read_host_keys({host_key_.native() + ".pub"}), .standing = standing};
+  return Endpoint{.ssh_port = port_,
+                  .local_address = probe_address(),
+                  .host_keys = read_host_keys({host_key_.native() + ".pub"}),
+                  .standing = standing};
 }
 
 std::expected<void, std::string> PrivateAccess::make_files() {

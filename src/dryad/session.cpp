@@ -126,6 +126,15 @@ void Session::on(const agent::Deregistered&, Now now, Actions& actions) {
   actions.emplace_back(CancelOperation{});
 }
 
+void Session::on(const agent::OpenTunnel& message, Now, Actions& actions) const {
+  if (state_.job == message.job) {
+    actions.emplace_back(ConnectTunnel{message.token});
+    return;
+  }
+  const auto reason = fmt::format("job {} is not on this worker", message.job.value);
+  actions.emplace_back(SendMessage{agent::TunnelFailed{.token = message.token, .reason = reason}});
+}
+
 void Session::advance(Now now, Actions& actions) {
   if (leaving_ && !running_) {
     leave(actions);

@@ -62,6 +62,10 @@ struct CancelOperation {};
 struct CloseStream {
   std::string reason;
 };
+/// A connection to sshd, under a token of the server's. Its failure is told to the server by TunnelFailed.
+struct ConnectTunnel {
+  Secret token;
+};
 /// The agent is to end.
 struct StopAgent {
   int exit_code = 0;
@@ -71,7 +75,7 @@ struct Note {
   std::string text;
 };
 
-using Action = std::variant<SendMessage, StartOperation, CancelOperation, CloseStream, StopAgent, Note>;
+using Action = std::variant<SendMessage, StartOperation, CancelOperation, CloseStream, ConnectTunnel, StopAgent, Note>;
 using Actions = std::vector<Action>;
 
 /// The agent's behaviour, without I/O: what it hears from server, worker and clock goes in, actions come out.
@@ -125,6 +129,7 @@ class Session {
   void on(const agent::Command& message, Now now, Actions& actions);
   void on(const agent::JobRemaining& message, Now now, Actions& actions);
   void on(const agent::Deregistered& message, Now now, Actions& actions);
+  void on(const agent::OpenTunnel& message, Now now, Actions& actions) const;
 
   /// Starts what is to be done next, if nothing is under way.
   void advance(Now now, Actions& actions);

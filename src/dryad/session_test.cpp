@@ -54,6 +54,9 @@ struct MessageText {
   }
   std::string operator()(const agent::Heartbeat&) const { return "Heartbeat"; }
   std::string operator()(const agent::SetFail& fail) const { return "SetFail " + fail.reason; }
+  std::string operator()(const agent::TunnelFailed& failed) const {
+    return fmt::format("TunnelFailed {}: {}", failed.token.reveal(), failed.reason);
+  }
   std::string operator()(const agent::Warning& warning) const { return "Warning " + warning.text; }
   std::string operator()(const agent::Done& done) const {
     std::string text = fmt::format("Done {} {}", static_cast<int>(done.kind), done.generation.value);
@@ -68,6 +71,7 @@ struct ActionText {
   std::string operator()(const StartOperation& start) const { return "start " + name_of(start.operation); }
   std::string operator()(const CancelOperation&) const { return "cancel"; }
   std::string operator()(const CloseStream& close) const { return "close: " + close.reason; }
+  std::string operator()(const ConnectTunnel& tunnel) const { return fmt::format("connect {}", tunnel.token.reveal()); }
   std::string operator()(const StopAgent& stop) const { return fmt::format("stop {}", stop.exit_code); }
   std::string operator()(const Note& note) const { return "note: " + note.text; }
 };

@@ -121,6 +121,10 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
   if (connection == nullptr) co_return;
   connection->last_heard = coordinator_.clock().now().lease;
   const auto worker = connection->worker;
+  if (const auto* failed = std::get_if<agent::TunnelFailed>(&message)) {
+    if (on_tunnel_failed_) on_tunnel_failed_(worker, *failed);
+    co_return;
+  }
   farm::Command command{.actor = connection->actor, .body = {}};
   Secret key;
   if (auto* failure = std::get_if<agent::SetFail>(&message)) {

@@ -41,6 +41,12 @@ class Agents {
   /// `on_refused` is called, from any thread, for each agent that is not admitted. Before the first connect.
   void set_on_refused(std::function<void(RefusalCode)> on_refused) { on_refused_ = std::move(on_refused); }
 
+  /// `on_tunnel_failed` is called with what a worker's agent says of a connection that it was asked for. Before the
+  /// first connect.
+  void set_on_tunnel_failed(std::function<void(WorkerUuid, const agent::TunnelFailed&)> on_tunnel_failed) {
+    on_tunnel_failed_ = std::move(on_tunnel_failed);
+  }
+
   /// A new stream whose first message was `hello`. Admits the agent, tells it Welcome through `link`, and replaces
   /// the older stream of the same agent. `peer` is the address that the stream comes from. When refused, the caller
   /// closes the stream with the refusal.
@@ -83,6 +89,7 @@ class Agents {
   Coordinator& coordinator_;
   std::function<void(WorkerUuid)> on_connected_;
   std::function<void(RefusalCode)> on_refused_;
+  std::function<void(WorkerUuid, const agent::TunnelFailed&)> on_tunnel_failed_;
   Session last_session_ = 0;
   std::unordered_map<WorkerUuid, Connection> connections_;
   std::unordered_map<Session, WorkerUuid> workers_;

@@ -103,7 +103,8 @@ void Reconciler::reconcile_tunnel(RequestId id) {
     return;
   }
   const auto* worker = farm.find_worker(request->job->worker);
-  const TunnelTarget target{.address = worker->registration.ssh_address, .port = worker->registration.ssh_port};
+  const TunnelTarget target{
+      .worker = worker->uuid, .address = worker->registration.ssh_address, .port = worker->registration.ssh_port};
   const auto open = open_.find(id);
   if (open == open_.end()) {
     open_tunnel(*request, target);

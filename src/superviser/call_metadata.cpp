@@ -41,6 +41,12 @@ std::string peer_address(std::string_view peer) {
   return address.to_string();
 }
 
+std::optional<Secret> token_in(const grpc::CallbackServerContext& context) {
+  const auto found = context.client_metadata().find("authorization");
+  if (found == context.client_metadata().end()) return std::nullopt;
+  return bearer_token(std::string_view(found->second.data(), found->second.size()));
+}
+
 std::optional<Secret> bearer_token(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
   const auto scheme = authorization.substr(0, kScheme.size());

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <grpcpp/grpcpp.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +14,9 @@ namespace boruta::superviser {
 /// The IP literal in gRPC's name for a peer, "ipv4:192.0.2.1:4711" or "ipv6:%5B2001:db8::1%5D:4711"; an IPv4 address
 /// that is mapped into IPv6 comes as IPv4. Empty for peers without an IP address.
 [[nodiscard]] std::string peer_address(std::string_view peer);
+
+/// The token that the call shows.
+[[nodiscard]] std::optional<Secret> token_in(const grpc::CallbackServerContext& context);
 
 /// The token in "Bearer TOKEN"; nothing for anything else.
 [[nodiscard]] std::optional<Secret> bearer_token(std::string_view authorization);

@@ -12,9 +12,11 @@
 
 #include "agent.grpc.pb.h"
 #include "base/assert.hpp"
+#include "base/limits.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
 #include "superviser/stream.hpp"
+#include "superviser/tunnel_call.hpp"
 
 namespace boruta::superviser {
 namespace {
@@ -47,6 +49,7 @@ std::string_view name_of(const agent::FromAgent& message) {
     std::string_view operator()(const agent::SetFail&) const { return "SetFail"; }
     std::string_view operator()(const agent::Warning&) const { return "Warning"; }
     std::string_view operator()(const agent::Done&) const { return "Done"; }
+    std::string_view operator()(const agent::TunnelFailed&) const { return "TunnelFailed"; }
   };
   return std::visit(Name{}, message);
 }
@@ -62,6 +65,10 @@ void add_arguments(grpc::ServerBuilder& builder, const Options& options) {
                              in_milliseconds(kShortestPingInterval));
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, in_milliseconds(kHandshakeLimit));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, in_milliseconds(kIdleLimit));
+  // A stalled reader stalls its writer after so much, however fast the network is.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(limits::kTunnelWindowBytes));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, static_cast<int>(limits::kTunnelChunkBytes));
   // Else two servers could share one port and each get some of the agents.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
@@ -78,6 +85,13 @@ class Service::Endpoint final : public v1::Superviser::CallbackService {
     stream->hold();
     asio::post(service_.strand_, [service = &service_, stream] { service->admit(stream); });
     return stream.get();
+  }
+
+  grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>* Tunnel(grpc::CallbackServerContext* context) override {
+    const auto call = std::make_shared<TunnelCall>(context);
+    call->hold();
+    asio::post(service_.strand_, [service = &service_, call] { service->admit(call); });
+    return call.get();
   }
 
   std::expected<std::uint16_t, std::string> listen(const Options& options) {
@@ -106,10 +120,12 @@ class Service::Endpoint final : public v1::Superviser::CallbackService {
   std::unique_ptr<grpc::Server> server_;
 };
 
-Service::Service(asio::any_io_executor strand, runtime::Clock* clock, server::Agents* agents, Options options)
+Service::Service(asio::any_io_executor strand, runtime::Clock* clock, server::Agents* agents,
+                 server::AgentTunnels* tunnels, Options options)
     : strand_(std::move(strand)),
       clock_(*clock),
       agents_(*agents),
+      tunnels_(*tunnels),
       options_(std::move(options)),
       changed_(strand_),
       tasks_(strand_) {}
@@ -158,6 +174,14 @@ void Service::admit(const std::shared_ptr<Stream>& stream) {
   stream->start();
   streams_.insert(stream);
   tasks_.spawn("agent stream", serve(stream));
+}
+
+void Service::admit(const std::shared_ptr<TunnelCall>& call) {
+  if (!stopping_ && call->token() && tunnels_.arrive(*call->token(), call)) {
+    call->accept();
+  } else {
+    call->refuse(grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no connection waits for this call"));
+  }
 }
 
 Task<void> Service::serve(std::shared_ptr<Stream> stream) {

@@ -11,6 +11,7 @@
 
 #include "runtime/clock.hpp"
 #include "runtime/task.hpp"
+#include "server/agent_tunnels.hpp"
 #include "server/agents.hpp"
 
 namespace grpc {
@@ -20,6 +21,7 @@ class ServerCredentials;
 namespace boruta::superviser {
 
 class Stream;
+class TunnelCall;
 
 struct Options {
   /// "host:port", IPv6 as "[::1]:7175". Port 0: the system chooses.
@@ -35,14 +37,16 @@ struct Options {
   std::size_t streams = 10'000;
 };
 
-/// Takes the agents' streams over gRPC and hands what they say to `agents`, each stream's messages in order.
+/// Takes the agents' streams over gRPC and hands what they say to `agents`, each stream's messages in order; and the
+/// connections that agents carry, which go to `tunnels`.
 /// Threads: the coordinator's strand, on which its state lives; gRPC's own threads only post to it.
 /// Stop: `request_stop` ends all streams and takes no more; the service must outlive `join`, and the strand must run
 /// until it has returned.
 class Service {
  public:
   /// `strand` is the coordinator's.
-  Service(asio::any_io_executor strand, runtime::Clock* clock, server::Agents* agents, Options options);
+  Service(asio::any_io_executor strand, runtime::Clock* clock, server::Agents* agents, server::AgentTunnels* tunnels,
+          Options options);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
   /// REQUIRES: never listened, or `join` has returned.
@@ -63,6 +67,7 @@ class Service {
   class Endpoint;
 
   void admit(const std::shared_ptr<Stream>& stream);
+  void admit(const std::shared_ptr<TunnelCall>& call);
   /// One stream from its first message to its end.
   Task<void> serve(std::shared_ptr<Stream> stream);
   Task<void> converse(std::shared_ptr<Stream> stream);
@@ -74,6 +79,7 @@ class Service {
   asio::any_io_executor strand_;
   runtime::Clock& clock_;
   server::Agents& agents_;
+  server::AgentTunnels& tunnels_;
   Options options_;
   std::unique_ptr<Endpoint> endpoint_;
   std::unordered_set<std::shared_ptr<Stream>> streams_;

@@ -107,7 +107,8 @@ class ServiceTest : public testing::Test {
       : committer_(server::make_commit_thread(std::make_unique<store::MemoryJournal>(), strand_, 30s)),
         coordinator_({.strand = strand_, .clock = clock_.get(), .committer = committer_.get()}, policy, {}),
         agents_(&coordinator_),
-        service_(strand_, clock_.get(), &agents_, std::move(options)),
+        tunnels_(&coordinator_, &agents_),
+        service_(strand_, clock_.get(), &agents_, &tunnels_, std::move(options)),
         tasks_(strand_) {
     tasks_.spawn("coordinator", coordinator_.run());
     for (auto& thread : threads_) thread = std::thread([this] { io_.run(); });
@@ -192,6 +193,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<server::Committer> committer_;
   server::Coordinator coordinator_;
   server::Agents agents_;
+  server::AgentTunnels tunnels_;
   Service service_;
   runtime::TaskGroup tasks_;
   std::array<std::thread, 2> threads_;
@@ -393,7 +395,7 @@ TEST_F(Superviser, SurvivesAgentsThatComeAndGo) {
 TEST_F(Superviser, SaysSoWhenThePortIsTaken) {
   Options options;
   options.listen_address = address_;
-  Service second(strand_, clock_.get(), &agents_, options);
+  Service second(strand_, clock_.get(), &agents_, &tunnels_, options);
   const auto port = second.listen();
   ASSERT_FALSE(port.has_value());
   EXPECT_NE(port.error().find(address_), std::string::npos) << port.error();

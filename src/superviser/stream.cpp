@@ -16,12 +16,6 @@ constexpr std::size_t kInboundMessages = 32;
 /// Messages that an agent has not taken yet.
 constexpr std::size_t kOutboundMessages = 256;
 
-std::optional<Secret> token_in(const grpc::CallbackServerContext& context) {
-  const auto found = context.client_metadata().find("authorization");
-  if (found == context.client_metadata().end()) return std::nullopt;
-  return bearer_token(std::string_view(found->second.data(), found->second.size()));
-}
-
 grpc::Status status_of(const std::optional<Refusal>& why) {
   if (!why) return grpc::Status::OK;
   return {static_cast<grpc::StatusCode>(grpc_code_of(why->code)), message_of(*why)};

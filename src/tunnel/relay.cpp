@@ -2,6 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -40,27 +41,35 @@ error_code listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
 
 struct Relay::Tunnel {
   Tunnel(RequestId id, const asio::any_io_executor& strand, server::TunnelTarget where)
-      : job(id), acceptor(strand), target(std::move(where)) {}
+      : job(id), acceptor(strand), target(std::move(where)), closed(strand) {}
+
+  struct Live {
+    std::shared_ptr<Connection> connection;
+    /// Its worker was reached: from then on it lives on a strand of its own.
+    bool relaying = false;
+  };
 
   RequestId job;
   tcp::acceptor acceptor;
   server::TunnelTarget target;
-  std::shared_ptr<ByteCounters> counters = std::make_shared<ByteCounters>();
+  std::shared_ptr<Connection::Counters> counters = std::make_shared<Connection::Counters>();
   std::uint64_t accepted = 0;
   /// By the number under which they were accepted.
-  std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections;
+  std::unordered_map<std::uint64_t, Live> connections;
   bool limit_logged = false;
   bool accept_error_logged = false;
-
-  /// Relays one connection, and forgets it.
-  static Task<void> serve(std::shared_ptr<Tunnel> tunnel, std::uint64_t number);
+  bool unreachable_logged = false;
+  /// For those who still try to reach the worker.
+  runtime::Signal closed;
 };
 
-Relay::Relay(asio::any_io_executor strand, asio::any_io_executor io, runtime::Clock* clock, Options options)
+Relay::Relay(asio::any_io_executor strand, asio::any_io_executor io, runtime::Clock* clock, server::AgentRoutes* routes,
+             Options options)
     : strand_(std::move(strand)),
       io_(std::move(io)),
       clock_(*clock),
       options_(std::move(options)),
+      dialer_(clock, routes, options_.dialling),
       buffers_(options_.buffer_bytes),
       tasks_(strand_) {}
 
@@ -94,21 +103,38 @@ void Relay::close(RequestId job) {
   tunnels_.erase(found);
   error_code ignored;
   tunnel->acceptor.close(ignored);
-  for (const auto& [number, connection] : tunnel->connections) connection->cut();
+  tunnel->closed.notify_all();
+  for (const auto& [number, live] : tunnel->connections) {
+    if (live.relaying) live.connection->cut();
+  }
+  totals_.bytes_to_worker += tunnel->counters->from_socket;
+  totals_.bytes_to_user += tunnel->counters->from_pipe;
   runtime::log_info("tunnel closed", {{"job", text_of(job)},
                                       {"connections", std::to_string(tunnel->accepted)},
-                                      {"bytes_to_worker", std::to_string(tunnel->counters->to_worker)},
-                                      {"bytes_to_user", std::to_string(tunnel->counters->to_user)}});
+                                      {"bytes_to_worker", std::to_string(tunnel->counters->from_socket)},
+                                      {"bytes_to_user", std::to_string(tunnel->counters->from_pipe)}});
 }
 
-std::optional<JobTraffic> Relay::traffic(RequestId job) const {
+std::optional<server::JobTraffic> Relay::traffic(RequestId job) const {
   const auto found = tunnels_.find(job);
   if (found == tunnels_.end()) return std::nullopt;
   const auto& tunnel = *found->second;
-  return JobTraffic{.bytes_to_worker = tunnel.counters->to_worker,
-                    .bytes_to_user = tunnel.counters->to_user,
-                    .connections = tunnel.accepted};
+  return server::JobTraffic{.bytes_to_worker = tunnel.counters->from_socket,
+                            .bytes_to_user = tunnel.counters->from_pipe,
+                            .connections = tunnel.accepted};
 }
+
+server::TunnelTotals Relay::totals() const {
+  auto totals = totals_;
+  for (const auto& [job, tunnel] : tunnels_) {
+    totals.bytes_to_worker += tunnel->counters->from_socket;
+    totals.bytes_to_user += tunnel->counters->from_pipe;
+    totals.open_connections += tunnel->connections.size();
+  }
+  return totals;
+}
+
+std::optional<server::TunnelWay> Relay::way_to(WorkerUuid worker) const { return dialer_.way_to(worker); }
 
 void Relay::request_stop() {
   stopping_ = true;
@@ -140,21 +166,44 @@ void Relay::admit(const std::shared_ptr<Tunnel>& tunnel, tcp::socket user) {
       runtime::log_warning("tunnel has all the connections it may have",
                            {{"job", text_of(tunnel->job)}, {"limit", std::to_string(options_.connections_per_job)}});
     }
+    ++totals_.refused_connections;
     return;
   }
   const auto number = ++tunnel->accepted;
-  const Connection::Wiring wiring{.clock = &clock_, .dial_timeout = options_.dial_timeout, .buffers = &buffers_};
-  tunnel->connections.emplace(number,
-                              std::make_shared<Connection>(wiring, std::move(user), tunnel->target, tunnel->counters));
-  tasks_.spawn("tunnel connection", Tunnel::serve(tunnel, number));
+  auto connection = std::make_shared<Connection>(&buffers_, std::move(user), tunnel->counters);
+  tunnel->connections.emplace(number, Tunnel::Live{.connection = std::move(connection)});
+  tasks_.spawn("tunnel connection", serve(tunnel, number));
 }
 
-Task<void> Relay::Tunnel::serve(std::shared_ptr<Tunnel> tunnel, std::uint64_t number) {
-  const auto connection = tunnel->connections.at(number);
-  const auto [failure] =
-      co_await asio::co_spawn(connection->executor(), connection->run(), asio::as_tuple(asio::use_awaitable));
+Task<void> Relay::serve(std::shared_ptr<Tunnel> tunnel, std::uint64_t number) {
+  const auto connection = tunnel->connections.at(number).connection;
+  const bool reached = co_await reach(tunnel, connection);
+  if (reached) {
+    tunnel->connections.at(number).relaying = true;
+    const auto [failure] =
+        co_await asio::co_spawn(connection->executor(), connection->run(), asio::as_tuple(asio::use_awaitable));
+    if (failure) runtime::log_exception("tunnel connection", failure);
+  }
   tunnel->connections.erase(number);
-  if (failure) runtime::log_exception("tunnel connection", failure);
+}
+
+Task<bool> Relay::reach(std::shared_ptr<Tunnel> tunnel, std::shared_ptr<Connection> connection) {
+  using namespace asio::experimental::awaitable_operators;
+  auto outcome = co_await (dialer_.reach(tunnel->target, tunnel->job, &connection->worker()) || tunnel->closed.wait());
+  if (!tunnel->acceptor.is_open()) co_return false;
+  const auto failure = outcome.index() == 0 ? std::move(std::get<0>(outcome)) : std::string("cut");
+  if (!failure.empty()) {
+    ++totals_.failed_connections;
+    if (!std::exchange(tunnel->unreachable_logged, true)) {
+      runtime::log_warning(
+          "worker cannot be reached through its tunnel",
+          {{"job", text_of(tunnel->job)}, {"worker", tunnel->target.worker.to_string()}, {"error", failure}});
+    }
+    co_return false;
+  }
+  tunnel->unreachable_logged = false;
+  ++(connection->worker().pipe ? totals_.agent_connections : totals_.direct_connections);
+  co_return true;
 }
 
 }  // namespace boruta::tunnel

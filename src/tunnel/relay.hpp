@@ -15,37 +15,31 @@
 #include "runtime/task.hpp"
 #include "server/tunnels.hpp"
 #include "tunnel/buffers.hpp"
+#include "tunnel/dialer.hpp"
 
 namespace boruta::tunnel {
+
+class Connection;
 
 struct Options {
   /// IP literal to listen on; "::" takes IPv4 too.
   std::string listen_address = "0.0.0.0";
-  /// Finding the worker's address and connecting to it.
-  Duration dial_timeout = std::chrono::seconds(10);
+  Dialer::Options dialling;
   /// At one time; one more is closed at once.
   std::size_t connections_per_job = limits::kTunnelConnectionsPerJob;
   /// Held by each direction through which bytes flow.
   std::size_t buffer_bytes = std::size_t{256} * 1024;
 };
 
-/// What went through a job's tunnel since it was opened.
-struct JobTraffic {
-  std::uint64_t bytes_to_worker = 0;
-  std::uint64_t bytes_to_user = 0;
-  /// Accepted and relayed; without those beyond the limit.
-  std::uint64_t connections = 0;
-
-  friend bool operator==(const JobTraffic&, const JobTraffic&) = default;
-};
-
 /// Listens on each running job's port and relays TCP between its users and its worker.
 /// Threads: its state lives on the strand it was made with, from where everything is called; each connection relays on
 /// a strand of its own over `io`.
 /// Stop: `request_stop` closes every tunnel and refuses new ones; the relay must outlive `join`.
-class Relay final : public server::Tunnels {
+class Relay final : public server::Tunnels, public server::TunnelWatch {
  public:
-  Relay(asio::any_io_executor strand, asio::any_io_executor io, runtime::Clock* clock, Options options);
+  /// `routes` may be null: every worker is dialled then.
+  Relay(asio::any_io_executor strand, asio::any_io_executor io, runtime::Clock* clock, server::AgentRoutes* routes,
+        Options options);
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
   ~Relay() override;
@@ -55,8 +49,9 @@ class Relay final : public server::Tunnels {
   void retarget(RequestId job, server::TunnelTarget target) override;
   void close(RequestId job) override;
 
-  /// Nothing if the job has no tunnel.
-  [[nodiscard]] std::optional<JobTraffic> traffic(RequestId job) const;
+  [[nodiscard]] std::optional<server::JobTraffic> traffic(RequestId job) const override;
+  [[nodiscard]] server::TunnelTotals totals() const override;
+  [[nodiscard]] std::optional<server::TunnelWay> way_to(WorkerUuid worker) const override;
 
   void request_stop();
   /// Returns when no connection is left.
@@ -67,13 +62,20 @@ class Relay final : public server::Tunnels {
 
   Task<void> accept(std::shared_ptr<Tunnel> tunnel);
   void admit(const std::shared_ptr<Tunnel>& tunnel, asio::ip::tcp::socket user);
+  /// Reaches the worker for one connection, relays it, and forgets it.
+  Task<void> serve(std::shared_ptr<Tunnel> tunnel, std::uint64_t number);
+  /// False when the worker can't be reached, or the tunnel was closed before.
+  Task<bool> reach(std::shared_ptr<Tunnel> tunnel, std::shared_ptr<Connection> connection);
 
   asio::any_io_executor strand_;
   asio::any_io_executor io_;
   runtime::Clock& clock_;
   Options options_;
+  Dialer dialer_;
   Buffers buffers_;
   std::unordered_map<RequestId, std::shared_ptr<Tunnel>> tunnels_;
+  /// Without what the open tunnels carried.
+  server::TunnelTotals totals_;
   bool stopping_ = false;
   runtime::TaskGroup tasks_;
 };

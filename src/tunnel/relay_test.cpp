@@ -85,7 +85,7 @@ struct Pair {
 class RelayTest : public testing::Test {
  protected:
   explicit RelayTest(Options options = {.listen_address = "127.0.0.1"})
-      : relay_(strand_, io_.get_executor(), clock_.get(), std::move(options)) {
+      : relay_(strand_, io_.get_executor(), clock_.get(), nullptr, std::move(options)) {
     for (auto& thread : threads_) thread = std::thread([this] { io_.run(); });
   }
 
@@ -102,7 +102,9 @@ class RelayTest : public testing::Test {
   std::expected<void, std::string> open(RequestId job, std::uint16_t port, std::uint16_t target_port,
                                         std::string target = "127.0.0.1") {
     std::expected<void, std::string> opened;
-    on_strand([&] { opened = relay_.open(job, port, server::TunnelTarget{.address = target, .port = target_port}); });
+    on_strand([&] {
+      opened = relay_.open(job, port, server::TunnelTarget{.worker = {}, .address = target, .port = target_port});
+    });
     return opened;
   }
 
@@ -116,8 +118,8 @@ class RelayTest : public testing::Test {
     on_strand([this] { relay_.close(kJob); });
   }
 
-  JobTraffic traffic() {
-    JobTraffic traffic;
+  server::JobTraffic traffic() {
+    server::JobTraffic traffic;
     on_strand([&] { traffic = relay_.traffic(kJob).value(); });
     return traffic;
   }
@@ -179,7 +181,7 @@ TEST_F(Tunnel, CarriesEverythingAfterTheUserHasEndedItsSide) {
   EXPECT_EQ(read_to_end(pair.user, error), answer);
   EXPECT_EQ(error, asio::error::eof);
   worker.join();
-  EXPECT_EQ(traffic(), (JobTraffic{.bytes_to_worker = 8 * kMiB, .bytes_to_user = 8 * kMiB, .connections = 1}));
+  EXPECT_EQ(traffic(), (server::JobTraffic{.bytes_to_worker = 8 * kMiB, .bytes_to_user = 8 * kMiB, .connections = 1}));
 }
 
 TEST_F(Tunnel, CarriesEverythingAfterTheWorkerHasEndedItsSide) {
@@ -329,7 +331,8 @@ TEST_F(Tunnel, LaterConnectionsGoToTheNewTarget) {
   open();
   const auto first = connect();
   tcp::acceptor other(peers_, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-  on_strand([&] { relay_.retarget(kJob, {.address = "127.0.0.1", .port = other.local_endpoint().port()}); });
+  on_strand(
+      [&] { relay_.retarget(kJob, {.worker = {}, .address = "127.0.0.1", .port = other.local_endpoint().port()}); });
   auto user = dial();
   auto worker = other.accept();
   asio::write(worker, asio::buffer(std::string("other")));
@@ -376,7 +379,8 @@ TEST_F(Tunnel, RefusesToOpenAfterItWasStopped) {
 
 class TunnelLimits : public RelayTest {
  protected:
-  TunnelLimits() : RelayTest({.listen_address = "127.0.0.1", .dial_timeout = 200ms, .connections_per_job = 2}) {}
+  TunnelLimits()
+      : RelayTest({.listen_address = "127.0.0.1", .dialling = {.dial_timeout = 200ms}, .connections_per_job = 2}) {}
 };
 
 TEST_F(TunnelLimits, ClosesTheConnectionBeyondTheLimitAndTakesOneWhenAnotherEnded) {

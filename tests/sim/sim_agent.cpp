@@ -213,6 +213,10 @@ void SimAgent::on(const dryad::CloseStream& /*action*/) {
   });
 }
 
+void SimAgent::on(const dryad::ConnectTunnel& /*action*/) {
+  world_.violate("a connection was asked for, but the simulated tunnels carry none");
+}
+
 void SimAgent::on(const dryad::StopAgent& /*action*/) {
   world_.count("agent stopped");
   die();

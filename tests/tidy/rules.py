@@ -24,7 +24,7 @@ FOLDERS = {
     "client": {"base", "runtime"},
     "dryad": {"base", "runtime", "proto"},
     "cli": {"base", "client", "runtime"},
-    "proto": {"base"},
+    "proto": {"base", "runtime"},
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
