@@ -108,6 +108,7 @@ class Server {
               .committer = &core.committer(),
               .feed = &feed_,
               .metrics = &metrics_,
+              .tunnels = &relay_,
               .version = BORUTA_VERSION,
               .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
         http_({.executor = core.context().get_executor(),
@@ -118,6 +119,7 @@ class Server {
                     {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort))}),
         http_tasks_(core.context().get_executor()),
         signals_(core.context(), SIGTERM, SIGINT) {
+    metrics_.watch(&relay_);
     agents_.set_on_refused([this](RefusalCode code) { metrics_.count_refusal(server::Metrics::Client::kAgent, code); });
   }
 

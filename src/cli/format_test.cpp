@@ -241,9 +241,12 @@ TEST_F(Views, ShowAWorker) {
             "worker       rpi4-0001\n"
             "state        IDLE since 13:00 · not connected\n"
             "groups       none: serves everyone\n"
+            "tunnel       not tried yet\n"
             "UUID         00000000-0000-4000-8000-000000000001\n"
             "capabilities board=rpi4\n"
             "             ram=2GiB\n");
+  info.tunnel = "agent";
+  EXPECT_NE(describe_worker("rpi4-0001", info, {}, now_).find("tunnel       through its agent\n"), std::string::npos);
 }
 
 TEST_F(Views, ShowWhoOneIs) {

@@ -28,6 +28,12 @@ bool is_person(const WorkerInfo& worker) {
          worker.by != worker.uuid;
 }
 
+/// How its users' connections get to it.
+std::string_view tunnel_text(const WorkerInfo& worker) {
+  if (worker.tunnel == "agent") return "through its agent";
+  return worker.tunnel.empty() ? "not tried yet" : std::string_view(worker.tunnel);
+}
+
 /// Why a worker does not serve: "bob: SD card broken", "agent lost".
 std::string worker_note(const WorkerInfo& worker) {
   std::vector<std::string> parts;
@@ -163,6 +169,7 @@ std::string describe_worker(std::string_view name, const WorkerInfo& worker,
   add_line(text, "job", job_text(worker, owners));
   add_line(text, "groups", worker.groups.empty() ? "none: serves everyone" : group_text(worker.groups));
   add_line(text, "address", worker.address);
+  add_line(text, "tunnel", tunnel_text(worker));
   add_line(text, "UUID", worker.uuid);
   std::string_view label = "capabilities";
   for (const auto& pair : worker.caps) {

@@ -72,6 +72,7 @@ std::string read(const json::object& object, WorkerInfo& out) {
   reader.number("Job", job);
   if (job) out.job = RequestId{*job};
   reader.text("Address", out.address);
+  reader.text("Tunnel", out.tunnel);
   return reader.error();
 }
 

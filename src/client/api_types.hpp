@@ -72,6 +72,8 @@ struct WorkerInfo {
   bool draining = false;
   std::optional<RequestId> job;
   std::string address;
+  /// How the server reaches it: "direct", "agent"; empty: not known.
+  std::string tunnel;
 };
 
 /// One thing that happened.

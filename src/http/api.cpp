@@ -75,6 +75,7 @@ Api::Api(Options options)
       feed_(*options.feed),
       clock_(coordinator_.clock()),
       metrics_(*options.metrics),
+      tunnels_(*options.tunnels),
       version_(std::move(options.version)),
       openapi_(openapi_document(version_)),
       advertise_(std::move(options.advertise)),

@@ -14,6 +14,7 @@
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 #include "server/metrics.hpp"
+#include "server/tunnels.hpp"
 
 namespace boruta::http {
 
@@ -31,6 +32,7 @@ class Api final : public Application {
     const server::Committer* committer = nullptr;
     server::EventFeed* feed = nullptr;
     server::Metrics* metrics = nullptr;
+    const server::TunnelWatch* tunnels = nullptr;
     /// The server's own version.
     std::string version;
     /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
@@ -99,6 +101,7 @@ class Api final : public Application {
   server::EventFeed& feed_;
   const runtime::Clock& clock_;
   server::Metrics& metrics_;
+  const server::TunnelWatch& tunnels_;
   std::string version_;
   /// What describes this API, as it is served.
   std::string openapi_;

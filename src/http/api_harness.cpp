@@ -52,10 +52,12 @@ ApiHarness::ApiHarness(farm::Policy policy, Instant start)
   coordinator_ = std::make_unique<server::Coordinator>(std::move(wiring), policy, store::Loaded{});
   feed_ = std::make_unique<server::EventFeed>(coordinator_.get());
   metrics_ = std::make_unique<server::Metrics>(coordinator_.get(), &committer_);
+  metrics_->watch(&tunnels_);
   Api::Options options{.coordinator = coordinator_.get(),
                        .committer = &committer_,
                        .feed = feed_.get(),
                        .metrics = metrics_.get(),
+                       .tunnels = &tunnels_,
                        .version = "9.9.9",
                        .advertise = std::nullopt};
   api_ = std::make_unique<Api>(std::move(options));

@@ -39,6 +39,21 @@ class DirectCommitter final : public server::Committer {
   bool stalled_ = false;
 };
 
+/// Says what a test wants to be said.
+class FakeTunnelWatch final : public server::TunnelWatch {
+ public:
+  [[nodiscard]] std::optional<server::JobTraffic> traffic(RequestId job) const override {
+    return job == traffic_of ? std::optional(some_traffic) : std::nullopt;
+  }
+  [[nodiscard]] server::TunnelTotals totals() const override { return all; }
+  [[nodiscard]] std::optional<server::TunnelWay> way_to(WorkerUuid) const override { return way; }
+
+  std::optional<RequestId> traffic_of;
+  server::JobTraffic some_traffic{.bytes_to_worker = 12, .bytes_to_user = 345, .connections = 2};
+  server::TunnelTotals all;
+  std::optional<server::TunnelWay> way;
+};
+
 /// The whole server below its sockets, in one thread on virtual time, for tests: calls are answered when `call`
 /// returns.
 class ApiHarness {
@@ -86,6 +101,7 @@ class ApiHarness {
   server::Coordinator& coordinator() { return *coordinator_; }
   const farm::Farm& farm() { return coordinator_->engine().farm(); }
   Api& api() { return *api_; }
+  FakeTunnelWatch& tunnels() { return tunnels_; }
 
  private:
   bool answer_for(const farm::Worker& worker, bool broken);
@@ -96,6 +112,7 @@ class ApiHarness {
   std::unique_ptr<server::Coordinator> coordinator_;
   std::unique_ptr<server::EventFeed> feed_;
   std::unique_ptr<server::Metrics> metrics_;
+  FakeTunnelWatch tunnels_;
   std::unique_ptr<Api> api_;
   runtime::TaskGroup tasks_;
 };

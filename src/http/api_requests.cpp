@@ -98,7 +98,7 @@ Task<HttpResponse> Api::create_request(const Call* call) {
 Task<HttpResponse> Api::get_request(const Call* call) {
   const auto id = decode_request_id(call->id);
   if (!id) co_return refused(id.error());
-  auto show = [id = *id](server::View& view) -> std::expected<HttpResponse, Refusal> {
+  auto show = [this, id = *id](server::View& view) -> std::expected<HttpResponse, Refusal> {
     const auto* request = view.farm().find_request(id);
     if (request == nullptr) return std::unexpected(Refusal{.code = RefusalCode::kRequestNotFound, .detail = {}});
     // Its place in the queue is a guess about others, which promises nothing: no reason to wait for their events.
@@ -110,7 +110,7 @@ Task<HttpResponse> Api::get_request(const Call* call) {
       response.headers.push_back({"Boruta-Job-Timeout", format_rfc3339_seconds(timeout)});
     }
     JsonWriter json(response.body);
-    write_request_in_full(json, view, *request);
+    write_request_in_full(json, view, *request, tunnels_.traffic(id));
     return response;
   };
   co_return response_of(co_await coordinator_.read(std::move(show)));

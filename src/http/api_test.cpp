@@ -170,6 +170,26 @@ TEST_F(OpenApi, ShowsAWorkerWithWhyAndByWhom) {
   EXPECT_EQ(field(worker, "Address"), "\"192.0.2.7:22\"");
 }
 
+TEST_F(OpenApi, ShowsHowAWorkerIsReached) {
+  harness_.add_worker(kUuid, {});
+  const auto path = "/api/v1/workers/" + std::string(kUuid);
+  EXPECT_EQ(field(harness_.call("GET", path), "Tunnel"), "\"\"");
+  harness_.tunnels().way = server::TunnelWay::kAgent;
+  EXPECT_EQ(field(harness_.call("GET", path), "Tunnel"), "\"agent\"");
+  harness_.tunnels().way = server::TunnelWay::kDirect;
+  const auto list = json::parse(harness_.call("GET", "/api/v1/workers/").body).as_array();
+  EXPECT_EQ(list.front().at("Tunnel").as_string(), "direct");
+}
+
+TEST_F(OpenApi, ShowsWhatWentThroughAJobsTunnelWhileThereIsOne) {
+  harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
+  EXPECT_EQ(harness_.call("GET", "/api/v1/reqs/1").body.find("Traffic"), std::string::npos);
+  harness_.tunnels().traffic_of = RequestId{1};
+  const auto body = harness_.call("GET", "/api/v1/reqs/1").body;
+  EXPECT_NE(body.find(R"("Traffic":{"BytesToWorker":12,"BytesToUser":345,"Connections":2})"), std::string::npos)
+      << body;
+}
+
 TEST_F(OpenApi, TellsTheHistoryOfARequest) {
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");
   harness_.call("POST", "/api/v1/reqs/1/close");

@@ -10,13 +10,13 @@ namespace boruta::http {
 Task<HttpResponse> Api::get_worker(const Call* call) {
   const auto uuid = decode_worker_uuid(call->id);
   if (!uuid) co_return refused(uuid.error());
-  auto show = [uuid = *uuid](server::View& view) -> std::expected<HttpResponse, Refusal> {
+  auto show = [this, uuid = *uuid](server::View& view) -> std::expected<HttpResponse, Refusal> {
     const auto* worker = view.farm().find_worker(uuid);
     if (worker == nullptr) return std::unexpected(Refusal{.code = RefusalCode::kWorkerNotFound, .detail = {}});
     auto response = json_response();
     response.headers.push_back({"Boruta-Worker-State", std::string(to_string(worker->state))});
     JsonWriter json(response.body);
-    write_worker(json, *worker, WorkerNames(view.farm()).of(uuid));
+    write_worker(json, *worker, WorkerNames(view.farm()).of(uuid), tunnels_.way_to(uuid));
     return response;
   };
   co_return response_of(co_await coordinator_.read(std::move(show)));
@@ -25,7 +25,7 @@ Task<HttpResponse> Api::get_worker(const Call* call) {
 Task<HttpResponse> Api::list_workers(const Call* call) {
   auto query = decode_worker_query(call->request->body);
   if (!query) co_return refused(query.error());
-  auto list = [query = std::move(*query)](server::View& view) -> std::expected<HttpResponse, Refusal> {
+  auto list = [this, query = std::move(*query)](server::View& view) -> std::expected<HttpResponse, Refusal> {
     const auto page = farm::list_workers(view.farm(), query);
     if (!page) return std::unexpected(page.error());
     auto response = json_response();
@@ -33,7 +33,9 @@ Task<HttpResponse> Api::list_workers(const Call* call) {
     const WorkerNames names(view.farm());
     JsonWriter json(response.body);
     json.begin_array();
-    for (const auto* worker : page->items) write_worker(json, *worker, names.of(worker->uuid));
+    for (const auto* worker : page->items) {
+      write_worker(json, *worker, names.of(worker->uuid), tunnels_.way_to(worker->uuid));
+    }
     json.end_array();
     return response;
   };

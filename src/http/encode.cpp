@@ -78,6 +78,17 @@ void write_request_fields(JsonWriter& json, const farm::Farm& farm, const farm::
   write_text(json, "Lease", format_duration(request.lease));
 }
 
+void write_traffic(JsonWriter& json, const server::JobTraffic& traffic) {
+  json.begin_object();
+  json.key("BytesToWorker");
+  json.number(traffic.bytes_to_worker);
+  json.key("BytesToUser");
+  json.number(traffic.bytes_to_user);
+  json.key("Connections");
+  json.number(traffic.connections);
+  json.end_object();
+}
+
 }  // namespace
 
 WorkerNames::WorkerNames(const farm::Farm& farm) {
@@ -125,7 +136,8 @@ void write_usage(JsonWriter& json, const farm::Farm& farm, const farm::Request& 
   json.end_object();
 }
 
-void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request) {
+void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request,
+                           const std::optional<server::JobTraffic>& traffic) {
   json.begin_object();
   write_request_fields(json, view.farm(), request, view.now());
   if (request.state == farm::RequestState::kWaiting) {
@@ -139,10 +151,15 @@ void write_request_in_full(JsonWriter& json, const server::View& view, const far
     json.key("FitsIdle");
     json.number(standing.fits_idle);
   }
+  if (traffic) {
+    json.key("Traffic");
+    write_traffic(json, *traffic);
+  }
   json.end_object();
 }
 
-void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view name) {
+void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view name,
+                  std::optional<server::TunnelWay> way) {
   json.begin_object();
   write_text(json, "WorkerUUID", worker.uuid.to_string());
   write_text(json, "State", to_string(worker.state));
@@ -170,6 +187,7 @@ void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view
     json.null();
   }
   write_text(json, "Address", endpoint_text(worker.registration));
+  write_text(json, "Tunnel", way ? server::to_string(*way) : std::string_view{});
   json.end_object();
 }
 

@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "farm/farm.hpp"
 #include "server/coordinator.hpp"
+#include "server/tunnels.hpp"
 
 /// The farm's records as the API shows them: the fields of 0.2.1 in its order, then ours.
 namespace boruta::http {
@@ -31,9 +32,12 @@ class WorkerNames {
 void write_request(JsonWriter& json, const farm::Farm& farm, const farm::Request& request, Now now);
 /// Who has or had a worker, and for how long. REQUIRES: request.job.
 void write_usage(JsonWriter& json, const farm::Farm& farm, const farm::Request& request, Now now);
-/// With its place in the queue while it is WAITING.
-void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request);
-void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view name);
+/// With its place in the queue while it is WAITING, and what went through its tunnel while it has one.
+void write_request_in_full(JsonWriter& json, const server::View& view, const farm::Request& request,
+                           const std::optional<server::JobTraffic>& traffic);
+/// `way` is how tunnels get there, if that is known.
+void write_worker(JsonWriter& json, const farm::Worker& worker, std::string_view name,
+                  std::optional<server::TunnelWay> way);
 /// How to get in, through `address`: an IP literal, an IPv6 one maybe with a zone.
 void write_access(JsonWriter& json, const server::Access& access, std::string_view address);
 void write_user(JsonWriter& json, const farm::User& user);

@@ -184,6 +184,25 @@ TEST_F(MetricsPage, CountsWhatTheSessionAnsweredByItself) {
   EXPECT_EQ(value_in(all, acquire + R"(status="other"})"), "1");
 }
 
+TEST_F(MetricsPage, CountsWhatWentThroughTunnels) {
+  EXPECT_EQ(value(R"(boruta_tunnel_bytes_total{to="worker"})"), "0");
+  harness_.tunnels().all = {.bytes_to_worker = 1,
+                            .bytes_to_user = 2,
+                            .direct_connections = 3,
+                            .agent_connections = 4,
+                            .failed_connections = 5,
+                            .refused_connections = 6,
+                            .open_connections = 7};
+  const auto all = page();
+  EXPECT_EQ(value_in(all, R"(boruta_tunnel_bytes_total{to="worker"})"), "1");
+  EXPECT_EQ(value_in(all, R"(boruta_tunnel_bytes_total{to="user"})"), "2");
+  EXPECT_EQ(value_in(all, R"(boruta_tunnel_connections_total{way="direct"})"), "3");
+  EXPECT_EQ(value_in(all, R"(boruta_tunnel_connections_total{way="agent"})"), "4");
+  EXPECT_EQ(value_in(all, R"(boruta_tunnel_connections_total{way="none"})"), "5");
+  EXPECT_EQ(value_in(all, R"(boruta_tunnel_connections_total{way="refused"})"), "6");
+  EXPECT_EQ(value_in(all, "boruta_tunnel_open_connections"), "7");
+}
+
 TEST_F(MetricsPage, IsThereWhileTheStoreCannotBeWritten) {
   EXPECT_EQ(value("boruta_store_stalled"), "0");
   harness_.committer().set_stalled(true);

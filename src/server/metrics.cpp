@@ -114,6 +114,19 @@ struct Metrics::Series {
   CounterSlots<kClients * kRefusalCodes> refusals{
       counters(registry, "boruta_refusals_total", "What users and agents were refused, by the reason's code.")};
 
+  prometheus::Family<Counter>& tunnel_bytes =
+      counters(registry, "boruta_tunnel_bytes_total", "Bytes that came in through tunnels, by where they go.");
+  Counter& bytes_to_worker = tunnel_bytes.Add({{"to", "worker"}});
+  Counter& bytes_to_user = tunnel_bytes.Add({{"to", "user"}});
+  prometheus::Family<Counter>& tunnel_connections = counters(
+      registry, "boruta_tunnel_connections_total", "Users' connections, by the way on which they reached the worker.");
+  Counter& direct = tunnel_connections.Add({{"way", "direct"}});
+  Counter& by_agent = tunnel_connections.Add({{"way", "agent"}});
+  Counter& unreached = tunnel_connections.Add({{"way", "none"}});
+  Counter& beyond_limit = tunnel_connections.Add({{"way", "refused"}});
+  Gauge& open_connections =
+      gauge(registry, "boruta_tunnel_open_connections", "Users' connections that stand, to running jobs.");
+
   Gauge& resident = gauge(registry, "process_resident_memory_bytes", "Resident memory.");
   Gauge& virtual_memory = gauge(registry, "process_virtual_memory_bytes", "Virtual memory.");
   Counter& cpu = counter(registry, "process_cpu_seconds_total", "CPU time of all threads, user and system.");
@@ -170,6 +183,7 @@ Task<std::expected<std::string, Refusal>> Metrics::scrape() {
     // Numbers promise nothing to anybody, and are wanted most while the store cannot be written.
     view.depends_on(EventSeq{});
     read_farm(view);
+    read_tunnels();
     read_process();
     return true;
   };
@@ -205,6 +219,21 @@ void Metrics::read_farm(const View& view) {
     series_->queue_length.at(place)->Set(static_cast<double>(length.at(place)));
     series_->queue_oldest.at(place)->Set(seconds_of(oldest.at(place)));
   }
+}
+
+void Metrics::read_tunnels() {
+  if (tunnels_ == nullptr) return;
+  const auto totals = tunnels_->totals();
+  const auto raise = [](Counter& counter, std::uint64_t total) {
+    counter.Increment(std::max(0.0, static_cast<double>(total) - counter.Value()));
+  };
+  raise(series_->bytes_to_worker, totals.bytes_to_worker);
+  raise(series_->bytes_to_user, totals.bytes_to_user);
+  raise(series_->direct, totals.direct_connections);
+  raise(series_->by_agent, totals.agent_connections);
+  raise(series_->unreached, totals.failed_connections);
+  raise(series_->beyond_limit, totals.refused_connections);
+  series_->open_connections.Set(static_cast<double>(totals.open_connections));
 }
 
 void Metrics::read_process() {

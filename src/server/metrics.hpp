@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/coordinator.hpp"
+#include "server/tunnels.hpp"
 
 namespace prometheus {
 class Registry;
@@ -31,6 +32,8 @@ class Metrics final : public Listener {
   void on_durable(const farm::Events& events, const farm::Touched& touched) override;
   void on_committed(Duration took) override;
   void count_refusal(Client client, RefusalCode code);
+  /// Reads `tunnels` with each scrape from now on; it outlives this. Before the first scrape.
+  void watch(const TunnelWatch* tunnels) { tunnels_ = tunnels; }
 
   /// All series. kUnavailable when the server stops before.
   Task<std::expected<std::string, Refusal>> scrape();
@@ -44,10 +47,12 @@ class Metrics final : public Listener {
   void take(const farm::JobStarted& event, Instant at);
   void take(const farm::RequestEnded& event, Instant at);
   void read_farm(const View& view);
+  void read_tunnels();
   void read_process();
 
   Coordinator& coordinator_;
   const Committer& committer_;
+  const TunnelWatch* tunnels_ = nullptr;
   std::unique_ptr<Series> series_;
 };
 
