@@ -184,11 +184,11 @@ class Api:
 class Process:
     """A program of ours, with its output in a file."""
 
-    def __init__(self, name, argv, log, env=None, stdin=subprocess.DEVNULL, cwd=None):
+    def __init__(self, name, argv, log, env=None, stdin=subprocess.DEVNULL, cwd=None, stdout=None):
         self.name = name
         self.log = log
         with open(log, "ab") as output:
-            self.popen = subprocess.Popen([str(word) for word in argv], stdin=stdin, stdout=output, stderr=output,
+            self.popen = subprocess.Popen([str(word) for word in argv], stdin=stdin, stdout=stdout or output, stderr=output,
                                           env=env, cwd=cwd, start_new_session=True)
 
     @property
@@ -259,12 +259,13 @@ class Dryad:
 
 
 class Server:
-    def __init__(self, farm, settings, auth, tunnel_ports):
+    def __init__(self, farm, settings, auth, tunnel_ports, tunnel):
         self.farm = farm
         self.auth = auth
         self.data = farm.directory / "data"
         self.config = farm.directory / "borutad.toml"
-        self.config.write_text(f'{settings}\n[tunnel]\nports = "{tunnel_ports[0]}-{tunnel_ports[1]}"\n')
+        self.config.write_text(f'{settings}\n[tunnel]\nports = "{tunnel_ports[0]}-{tunnel_ports[1]}"\n'
+                               f'{tunnel}\n')
         self.endpoints = {"http": "127.0.0.1:0", "agent": "127.0.0.1:0"}
         self.process = None
 
@@ -310,8 +311,8 @@ class Farm:
         self.started.append(process)
         return process
 
-    def start_server(self, settings="", auth="on"):
-        self.server = Server(self, settings, auth, free_port_range()).start()
+    def start_server(self, settings="", auth="on", tunnel=""):
+        self.server = Server(self, settings, auth, free_port_range(), tunnel).start()
         return self.server
 
     def admin(self):
@@ -380,7 +381,7 @@ class Farm:
         code = process.wait(seconds)
         return Ran(code, process.text(), "", 0.0)
 
-    def start_ssh(self, access, *words, key=None):
+    def start_ssh(self, access, *words, key=None, **more):
         self._number += 1
         folder = self.directory / f"ssh-{self._number}"
         folder.mkdir(mode=0o700)
@@ -392,7 +393,7 @@ class Farm:
                        "HostKeyAlias=worker", f"UserKnownHostsFile={folder}/known_hosts", "LogLevel=ERROR",
                        "ConnectTimeout=10"):
             argv += ["-o", option]
-        return self.spawn("ssh", [*argv, f"{access['Username']}@{access['Addr']['IP']}", *words])
+        return self.spawn("ssh", [*argv, f"{access['Username']}@{access['Addr']['IP']}", *words], **more)
 
     def logs(self):
         return "\n".join(f"--- {process.name} (pid {process.pid}, code {process.popen.poll()})\n"
