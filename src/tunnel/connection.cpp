@@ -36,17 +36,26 @@ Task<void> Connection::run() {
     co_await runtime::join_socket_and_pipe(&user_, worker_.pipe, limits::kTunnelChunkBytes, counters_.get());
   } else {
     runtime::set_relay_options(worker_.socket);
+    buffers_.begin_connection();
     co_await (relay(&user_, &worker_.socket, &counters_->from_socket) &&
               relay(&worker_.socket, &user_, &counters_->from_pipe));
+    buffers_.end_connection();
   }
   close();
 }
 
 Task<void> Connection::relay(Socket* from, Socket* to, std::atomic<std::uint64_t>* counter) {
   while (true) {
-    auto buffer = buffers_.take();
-    const bool open = co_await pass_on(from, to, buffer.get(), counter);
-    buffers_.give_back(std::move(buffer));
+    bool open = false;
+    if (buffers_.splices()) {
+      auto splice = buffers_.take_splice();
+      open = co_await move_on(splice.get(), from, to, counter);
+      if (open) buffers_.give_back(std::move(splice));
+    } else {
+      auto buffer = buffers_.take();
+      open = co_await pass_on(from, to, buffer.get(), counter);
+      buffers_.give_back(std::move(buffer));
+    }
     if (!open) co_return;
     const auto [error] = co_await from->async_wait(Socket::wait_read, kAsTuple);
     if (error) co_return close();
@@ -72,6 +81,22 @@ Task<bool> Connection::pass_on(Socket* from, Socket* to, std::byte* buffer, std:
     // What `to` said before it broke still reaches `from`, and then ends this connection.
     if (broken) co_return false;
   }
+}
+
+Task<bool> Connection::move_on(Splice* splice, Socket* from, Socket* to, std::atomic<std::uint64_t>* counter) {
+  bool to_broke = false;
+  const auto moved = co_await splice->move(from, to, &to_broke);
+  if (moved) {
+    *counter += *moved;
+    if (*moved > 0) co_return true;
+    error_code ignored;
+    to->shutdown(Socket::shutdown_send, ignored);
+    co_return false;
+  }
+  if (moved.error() == asio::error::would_block && !to_broke) co_return true;
+  // What `to` said before it broke still reaches `from`, and then ends this connection.
+  if (!to_broke) close();
+  co_return false;
 }
 
 void Connection::cut() {

@@ -41,6 +41,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> relay(Socket* from, Socket* to, std::atomic<std::uint64_t>* counter);
   /// Passes on what can be read now. False when `from` has ended or one side is broken.
   Task<bool> pass_on(Socket* from, Socket* to, std::byte* buffer, std::atomic<std::uint64_t>* counter);
+  /// The same inside the kernel.
+  Task<bool> move_on(Splice* splice, Socket* from, Socket* to, std::atomic<std::uint64_t>* counter);
   void close();
 
   Buffers& buffers_;

@@ -70,7 +70,7 @@ Relay::Relay(asio::any_io_executor strand, asio::any_io_executor io, runtime::Cl
       clock_(*clock),
       options_(std::move(options)),
       dialer_(clock, routes, options_.dialling),
-      buffers_(options_.buffer_bytes),
+      buffers_(options_.buffer_bytes, options_.splice_from),
       tasks_(strand_) {}
 
 Relay::~Relay() = default;

@@ -29,6 +29,8 @@ struct Options {
   std::size_t connections_per_job = limits::kTunnelConnectionsPerJob;
   /// Held by each direction through which bytes flow.
   std::size_t buffer_bytes = std::size_t{256} * 1024;
+  /// From so many dialled connections on, bytes are moved inside the kernel.
+  std::size_t splice_from = 8;
 };
 
 /// Listens on each running job's port and relays TCP between its users and its worker.
