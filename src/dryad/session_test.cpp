@@ -222,6 +222,20 @@ TEST_F(SessionTest, GrantsAJobOnlyOnAPreparedWorker) {
   EXPECT_EQ(command(4, grant(8)), Texts{"Done 1 4: job 7 is still on this worker"});
 }
 
+TEST_F(SessionTest, ConnectsTunnelsOfTheRunningJobAlone) {
+  const auto open = [&](std::uint64_t job) {
+    return texts(session_->received(agent::OpenTunnel{.job = RequestId{job}, .token = Secret("t")}, now_));
+  };
+  go_prepared();
+  EXPECT_EQ(open(7), Texts{"TunnelFailed t: job 7 is not on this worker"});
+  (void)command(2, grant());
+  (void)finish();
+  EXPECT_EQ(open(7), Texts{"connect t"});
+  EXPECT_EQ(open(8), Texts{"TunnelFailed t: job 8 is not on this worker"});
+  (void)command(3, agent::EndJob{});
+  EXPECT_EQ(open(7), Texts{"TunnelFailed t: job 7 is not on this worker"}) << "from its order on, not its end";
+}
+
 TEST_F(SessionTest, TrustsNoAccountWhoseGrantFailed) {
   go_prepared();
   (void)command(2, grant());
