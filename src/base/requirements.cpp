@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 namespace boruta {
 namespace {
@@ -58,7 +59,9 @@ class Parser {
     if (auto parsed = read(); !parsed) return std::unexpected(std::move(parsed.error()));
     skip_spaces();
     if (position_ != text_.size()) {
-      return std::unexpected(error(fmt::format("'{}' is too much: a requirement is one condition", text_[position_])));
+      const auto rest = text_.substr(position_);
+      const auto character = rest.substr(0, std::max<std::size_t>(utf8_sequence_length(rest), 1));
+      return std::unexpected(error(fmt::format("'{}' is too much: a requirement is one condition", character)));
     }
     return std::move(requirement_);
   }

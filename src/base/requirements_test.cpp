@@ -97,6 +97,7 @@ TEST(Requirement, PointsAtTheCharacterThatIsWrong) {
                                  {"arch in ()", 9, "a value is expected"},
                                  {"arch not (x)", 9, "\"in\" is expected"},
                                  {"board=rpi4 x", 11, "'x' is too much"},
+                                 {"board=\"rpi4\"\u00e9", 12, "'\u00e9' is too much"},
                                  {"v=3.6..2.9", 2, "the range ends before it begins"},
                                  {"v=1GiB..1.2.3", 2, "1GiB and 1.2.3 cannot be compared"},
                                  {"\"open", 0, "the quotes are not closed"},
