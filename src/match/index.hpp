@@ -148,7 +148,9 @@ class Matcher::Index {
   void set_overdue(const farm::Farm& farm, OwnerQueue& queue, std::optional<RequestId> id);
   void set_key(RequestId id, std::uint8_t priority);
   void check_overdue(const farm::Farm& farm, Now now);
-  void refresh_holds(const farm::Farm& farm);
+  /// After a change of users or ceilings.
+  void refresh_limits(const farm::Farm& farm);
+  void refresh_hold(const farm::Farm& farm, Signature& signature);
   [[nodiscard]] bool is_held(const farm::Farm& farm, const Needs& needs) const;
 
   // Workers

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <limits>
 #include <tuple>
+#include <unordered_map>
 
 #include "base/assert.hpp"
 #include "farm/emitter.hpp"
@@ -81,13 +83,23 @@ Matcher::Index::Choice Matcher::Index::best_for(const farm::Farm& farm, WorkerUu
     for (const auto* signature : known.pinned) best.key = std::min(best.key, signature->head());
     return best;
   }
-  const auto consider = [&](QueueKey key) {
-    if (priority_of(key) > priority_of(best.key)) return;
-    const Choice found{.key = key, .use = use_of(farm, key, now.wall), .worker = uuid};
-    if (precedes(found, best)) best = found;
+  // Of one owner the lowest key comes first, so that the use of each is asked for once.
+  std::unordered_map<UserId, QueueKey> first_of;
+  auto priority = std::numeric_limits<std::uint8_t>::max();
+  const auto consider = [&](const Signature& signature, QueueKey key) {
+    if (key == kNoKey || priority_of(key) > priority) return;
+    if (priority_of(key) < priority) first_of.clear();
+    priority = priority_of(key);
+    auto& first = first_of.try_emplace(*signature.needs.owner, key).first->second;
+    first = std::min(first, key);
   };
-  Bits::for_each_common(known.of->signatures, waiting_signatures_, [&](std::size_t slot) { consider(heads_[slot]); });
-  for (const auto* signature : known.pinned) consider(signature->head());
+  Bits::for_each_common(known.of->signatures, waiting_signatures_,
+                        [&](std::size_t slot) { consider(signature_slots_.at(slot), heads_[slot]); });
+  for (const auto* signature : known.pinned) consider(*signature, signature->head());
+  for (const auto& [owner, key] : first_of) {
+    const Choice found{.key = key, .use = farm.loads().use(owner, now.wall), .worker = uuid};
+    if (precedes(found, best)) best = found;
+  }
   return best;
 }
 

@@ -76,18 +76,28 @@ bool Matcher::Index::is_held(const farm::Farm& farm, const Needs& needs) const {
   return needs.owner && farm::reached_running_ceiling(farm, *needs.owner).has_value();
 }
 
-void Matcher::Index::refresh_holds(const farm::Farm& farm) {
-  for (const auto slot : limited_signatures_) {
-    auto& signature = signature_slots_.at(slot);
-    const bool held = is_held(farm, signature.needs);
-    if (held == signature.held) continue;
-    signature.held = held;
-    publish_head(signature);
-    if (held) {
-      hot_signatures_.erase(slot);
+void Matcher::Index::refresh_limits(const farm::Farm& farm) {
+  signature_slots_.for_each([&](Signature& signature) {
+    const auto owner = signature.needs.owner;
+    if (!owner) return;
+    if (farm::has_running_ceiling(farm, *owner)) {
+      limited_signatures_.insert(signature.slot);
     } else {
-      hot_signatures_.insert(slot);
+      limited_signatures_.erase(signature.slot);
     }
+    refresh_hold(farm, signature);
+  });
+}
+
+void Matcher::Index::refresh_hold(const farm::Farm& farm, Signature& signature) {
+  const bool held = is_held(farm, signature.needs);
+  if (held == signature.held) return;
+  signature.held = held;
+  publish_head(signature);
+  if (held) {
+    hot_signatures_.erase(signature.slot);
+  } else {
+    hot_signatures_.insert(signature.slot);
   }
 }
 

@@ -20,7 +20,11 @@ void Matcher::Index::observe(const farm::Farm& farm, const farm::Touched& touche
   if (!owners.empty()) judge_anew(farm, owners, now);
   for (const auto uuid : touched.workers) follow(farm, uuid, now);
   for (const auto id : touched.requests) follow(farm, id, now);
-  if (!limited_signatures_.empty() && (!owners.empty() || !touched.requests.empty())) refresh_holds(farm);
+  if (!owners.empty()) {
+    refresh_limits(farm);
+  } else if (!touched.requests.empty()) {
+    for (const auto slot : limited_signatures_) refresh_hold(farm, signature_slots_.at(slot));
+  }
   if (!std::exchange(servability_changed_, false)) return;
   std::vector<UserId> all;
   for (const auto& [owner, queue] : owners_) all.push_back(owner);

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "base/assert.hpp"
+#include "farm/ceilings.hpp"
 #include "match/index.hpp"
 
 namespace boruta::match {
@@ -51,7 +52,8 @@ Signature& Matcher::Index::signature_for(const farm::Farm& farm, Needs needs, No
   find_fitting(farm, signature);
   signature.classes.for_each([&](std::size_t slot) { class_slots_.at(slot).signatures.set(signature.slot); });
   for (const auto uuid : signature.pinned_to) workers_.at(uuid).pinned.push_back(&signature);
-  if (signature.needs.owner) limited_signatures_.insert(signature.slot);
+  const auto owner = signature.needs.owner;
+  if (owner && farm::has_running_ceiling(farm, *owner)) limited_signatures_.insert(signature.slot);
   if (signature.pinned) {
     const auto& demand = *signature.needs.demand;
     const auto uuid = named(demand, kUuidCap);
