@@ -173,7 +173,7 @@ void add_start_job() {
     benchmark::RegisterBenchmark(scene.name().c_str(), [scene](benchmark::State& state) { start_job(state, scene); })
         ->UseManualTime()
         ->Iterations(10)
-        ->Repetitions(5);
+        ->Repetitions(3);
   }
 }
 
@@ -253,25 +253,23 @@ void memory(benchmark::State& state) {
     state.counters["finished"] = bytes_each(kFinished, [&](std::uint64_t number) {
       farm.close(farm.file(demand({{"pool", "none"}}, number % kSignatures)));
     });
-    state.counters["waiting"] = bytes_each(kWaiting, [&](std::uint64_t number) {
-      farm.file(demand({{"pool", "none"}}, number % kSignatures));
-    });
-    state.counters["waiting_different"] = bytes_each(kWaiting, [&](std::uint64_t number) {
-      farm.file(demand({{"pool", "none"}}, kSignatures + number));
-    });
+    state.counters["waiting"] = bytes_each(
+        kWaiting, [&](std::uint64_t number) { farm.file(demand({{"pool", "none"}}, number % kSignatures)); });
+    state.counters["waiting_different"] = bytes_each(
+        kWaiting, [&](std::uint64_t number) { farm.file(demand({{"pool", "none"}}, kSignatures + number)); });
   }
   state.counters["record"] = sizeof(farm::Request);
 }
 
 void add_all() {
   add_start_job();
-  benchmark::RegisterBenchmark("churn_signatures", churn_signatures)->UseManualTime()->Iterations(1)->Repetitions(5);
+  benchmark::RegisterBenchmark("churn_signatures", churn_signatures)->UseManualTime()->Iterations(1)->Repetitions(3);
   for (const std::uint64_t due : {0, 1, 1'000}) {
     benchmark::RegisterBenchmark(fmt::format("tick/timers:{}/due:{}", kTimers, due).c_str(),
                                  [due](benchmark::State& state) { tick(state, due); })
         ->UseManualTime()
         ->Iterations(due == 1'000 ? 10 : 1'000)
-        ->Repetitions(5);
+        ->Repetitions(3);
   }
   benchmark::RegisterBenchmark("memory", memory)->Iterations(1);
 }
