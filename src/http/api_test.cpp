@@ -69,7 +69,7 @@ TEST_F(OpenApi, ExplainsARequestAndOneThatIsNotFiled) {
   EXPECT_EQ(field(harness_.call("GET", "/api/v1/reqs/1"), "Requirements"), R"(["ram>=4GiB"])");
   harness_.call("POST", "/api/v1/reqs/1/close");
   EXPECT_EQ(harness_.call("GET", "/api/v1/reqs/1/explain").body,
-            R"({"ReqID":1,"State":"CANCELLED","Reason":"closed by anonymous","Asked":"board=rpi4 ram>=4GiB"})");
+            R"({"ReqID":1,"State":"CANCELLED","Reason":"closed by anonymous","Asked":"board=rpi4 ram\u003e=4GiB"})");
 
   EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/9/explain"), 404U);
   EXPECT_EQ(harness_.status("GET", "/api/v1/reqs/x/explain"), 400U);

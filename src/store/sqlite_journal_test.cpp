@@ -168,7 +168,7 @@ TEST_F(SqliteJournalTest, MarksTheFileAsItsOwnAndWithItsVersion) {
   auto database = Database::open(file());
   ASSERT_TRUE(database);
   EXPECT_EQ(database->number("PRAGMA application_id"), kApplicationId);
-  EXPECT_EQ(database->number("PRAGMA user_version"), 2);
+  EXPECT_EQ(database->number("PRAGMA user_version"), 3);
 }
 
 TEST_F(SqliteJournalTest, RefusesGarbageNamingTheFileAndWhatToDo) {
@@ -196,7 +196,7 @@ TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {
       {"UPDATE requests SET state = 'LOST' WHERE id = 2", "column state of row 2 of requests is wrong"},
       {"UPDATE requests SET priority = 256 WHERE id = 1", "column priority of row 1 of requests is wrong"},
       {"UPDATE requests SET demand_id = 99 WHERE id = 1", "column demand_id of row 1 of requests is wrong"},
-      {"UPDATE capability_sets SET caps = '[]' WHERE id = 3", "row 3 of capability_sets is wrong"},
+      {"UPDATE demands SET caps = '[]' WHERE id = 3", "row 3 of demands is wrong"},
       {"INSERT INTO jobs VALUES(77, zeroblob(16), 0, 0, 0, 0, 0, 0, 1, 1)", "the job of request 77 has no request"},
       {"INSERT INTO jobs VALUES(1, zeroblob(15), 0, 0, 0, 0, 0, 0, 1, 1)", "column worker of row 1 of jobs is wrong"},
   };

@@ -87,11 +87,12 @@ def test_every_operation_is_well_described():
 
 def test_an_answer_that_is_not_described_is_noticed():
     good = [("Content-Type", "application/json")]
-    user = b'{"Name":"alice","Role":"user","Groups":[]}'
+    user = (b'{"Name":"alice","Role":"user","Groups":[],'
+            b'"Ceilings":{"Priority":null,"Running":3,"Waiting":null}}')
     whoami = ("GET", "/api/v1/whoami", 200)
     assert not DESCRIPTION.complaints(*whoami, good, user)
     assert DESCRIPTION.complaints(*whoami, good, user[:-1] + b',"New":1}')
-    assert DESCRIPTION.complaints(*whoami, good, b'{"Name":"alice","Groups":[]}')
+    assert DESCRIPTION.complaints(*whoami, good, user.replace(b'"Role":"user",', b""))
     assert DESCRIPTION.complaints(*whoami, [*good, ("Boruta-New", "1")], user)
     assert DESCRIPTION.complaints(*whoami, [("Content-Type", "text/plain")], user)
     assert DESCRIPTION.complaints("GET", "/api/v1/whoami", 418, good, user)
@@ -165,12 +166,40 @@ def refused_and_good_requests(alice, bob, root):
     alice(400, "POST", f"{one}/prolong")
     alice(400, "POST", f"{one}/acquire_worker?wait=soon")
     alice(400, "POST", f"{one}/acquire_worker?wait=0s")
+    explained_requests(alice, one)
     alice(204, "POST", f"{one}/close")
     alice(400, "POST", f"{one}/close")
     alice(200, "GET", one)
+    alice(200, "GET", f"{one}/explain")
     for status, path in ((404, "4711"), (400, "x"), (200, number)):
         alice(status, "GET", f"/api/v1/reqs/{path}")
         alice(status, "GET", f"/api/v1/reqs/{path}/events")
+
+
+def explained_requests(alice, one):
+    assert alice(200, "GET", f"{one}/explain")["Position"] == 1
+    alice(200, "GET", f"{one}/explain?workers=false")
+    alice(400, "GET", "/api/v1/reqs/x/explain")
+    alice(404, "GET", "/api/v1/reqs/4711/explain")
+    alice(200, "POST", "/api/v1/reqs/explain", {"Caps": {"board": "sim"}, "Requirements": ["ram>=4GiB"]})
+    alice(400, "POST", "/api/v1/reqs/explain", {"Requirements": ["ram>="]})
+    alice(413, "POST", "/api/v1/reqs/explain", raw=b" " * (1024 * 1024 + 1))
+
+
+def refused_and_good_ceilings(alice, bob, root):
+    for path in ("users/bob/ceilings", "groups/x/ceilings"):
+        alice(403, "POST", f"/api/v1/{path}", {})
+        root(400, "POST", f"/api/v1/{path}", {"Priority": 17})
+        root(413, "POST", f"/api/v1/{path}", raw=b" " * (1024 * 1024 + 1))
+        root(204, "POST", f"/api/v1/{path}", {"Priority": 2, "Running": 3, "Waiting": 0})
+    root(404, "POST", "/api/v1/users/nobody/ceilings", {})
+    bob(429, "POST", "/api/v1/reqs/", {"Priority": 8})
+    bob(403, "POST", "/api/v1/reqs/", {"Priority": 1})
+    bob(200, "GET", "/api/v1/whoami")
+    root(204, "POST", "/api/v1/users/bob/ceilings", {})
+    alice(403, "GET", "/api/v1/groups/")
+    root(200, "GET", "/api/v1/groups/")
+    root(200, "GET", "/api/v1/users/")
 
 
 def a_job(alice, root, worker):
@@ -287,7 +316,7 @@ def without_a_token(url, worker_token, seen):
     for token, status in (("", 401), ("nonsense", 401), (worker_token, 403)):
         stranger = Caller(Api(url, token), seen)
         for method, path, _, _, operation in DESCRIPTION.operations:
-            target = path.replace("{id}", "1").replace("{uuid}", UNKNOWN).replace("{name}", "alice")
+            target = path.replace("{id}", "1").replace("{uuid}", UNKNOWN).replace("{name}", "alice").replace("{group}", "x")
             stranger(200 if operation["x-role"] == "anyone" else status, method, target)
 
 
@@ -308,6 +337,7 @@ def test_every_route_answers_as_it_is_described(farm):
     what_happened(alice)
     what_was_used(alice)
     refused_and_good_workers(alice, root, worker)
+    refused_and_good_ceilings(alice, bob, root)
     refused_and_good_users(alice, root)
     refused_and_good_tokens(alice, bob, root)
     root(204, "POST", f"/api/v1/workers/{other}/deregister")
