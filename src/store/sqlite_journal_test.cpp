@@ -197,8 +197,9 @@ TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {
       {"UPDATE requests SET priority = 256 WHERE id = 1", "column priority of row 1 of requests is wrong"},
       {"UPDATE requests SET demand_id = 99 WHERE id = 1", "column demand_id of row 1 of requests is wrong"},
       {"UPDATE demands SET caps = '[]' WHERE id = 3", "row 3 of demands is wrong"},
-      {"INSERT INTO jobs VALUES(77, zeroblob(16), 0, 0, 0, 0, 0, 0, 1, 1)", "the job of request 77 has no request"},
-      {"INSERT INTO jobs VALUES(1, zeroblob(15), 0, 0, 0, 0, 0, 0, 1, 1)", "column worker of row 1 of jobs is wrong"},
+      {"INSERT INTO jobs VALUES(77, zeroblob(16), 0, 0, 0, 0, 0, 0, 1, 1, 0)", "the job of request 77 has no request"},
+      {"INSERT INTO jobs VALUES(1, zeroblob(15), 0, 0, 0, 0, 0, 0, 1, 1, 0)",
+       "column worker of row 1 of jobs is wrong"},
   };
   for (const auto& [damage, expected] : cases) {
     std::filesystem::remove_all(directory());
