@@ -84,7 +84,7 @@ std::optional<std::string> explain_host_keys(std::string_view worker, const std:
       "        came      {}\n"
       "        Either somebody stands between you and the worker, or its sshd has new keys. Tell an admin: if the "
       "keys\n"
-      "        are new, `systemctl reload dryad` on the worker makes them known, and a new request gets them",
+      "        are new, `systemctl restart dryad` on the worker makes them known, and a new request gets them",
       printable(worker), fmt::join(wanted, "\n                  "), fmt::join(came, "\n                  "));
 }
 
