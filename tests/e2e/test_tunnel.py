@@ -167,7 +167,8 @@ def test_a_stalled_reader_stalls_its_sender(farm, way):
 
     wait_for(stands, 20, "the sender being stalled")
     grown = resident(server.process) - before[0], resident(dryad.process) - before[1]
-    assert max(grown) < 8 * MIB, f"server and agent grew by {grown} bytes"
+    # The windows on the way, and what sanitizers add; a sender that is not stalled sends this in moments.
+    assert max(grown) < 16 * MIB, f"server and agent grew by {grown} bytes"
     # It goes on when the reader does.
     stalled_at = moved()
     stop = threading.Event()

@@ -163,7 +163,7 @@ class Life {
 };
 
 /// RapidCheck reads it once, before its first check; what the caller has set stays.
-const bool kParametersSet = ::setenv("RC_PARAMS", "max_success=400 max_size=400", 0) == 0;
+const bool kParametersSet = ::setenv("RC_PARAMS", "max_success=200 max_size=400", 0) == 0;
 
 TEST(Engine, ChoosesAsTheNaiveModelDoesAndKeepsItsInvariants) {
   ASSERT_TRUE(kParametersSet);
