@@ -23,16 +23,21 @@ function(boruta_embed target file header namespace name)
   target_sources(${target} PRIVATE "${source}")
 endfunction()
 
-# boruta_test(NAME SOURCES… DEPENDS…): a GoogleTest program, one CTest case a test.
+# boruta_test(NAME SOURCES… DEPENDS… [LOCK RESOURCE]): a GoogleTest program, one CTest case a test; of those with the same
+# LOCK one runs at a time.
 function(boruta_test name)
   if(NOT BORUTA_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LOCK" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  set(lock)
+  if(ARG_LOCK)
+    set(lock RESOURCE_LOCK ${ARG_LOCK})
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 ${lock})
 endfunction()
 
 # boruta_fuzzer(NAME SOURCES… DEPENDS…): a libFuzzer program; its kept inputs are in corpus/NAME.
