@@ -35,14 +35,22 @@ struct TokenArguments {
   std::string text;
 };
 
+/// What the server answered, or the table that `tabulate` makes of it; `nothing` is said where there is none.
+template <class Reply, class Tabulate>
+int print_list(const Session& session, const Reply& reply, Tabulate tabulate, std::string_view nothing) {
+  if (session.json()) {
+    session.print_line(reply.json);
+  } else if (reply.value.empty()) {
+    session.note(nothing);
+  } else {
+    session.print(tabulate(reply.value).render(session.terminal().colour));
+  }
+  return 0;
+}
+
 Task<int> list_users(Session* session, NoArguments /*none*/) {
   const auto users = session->need(co_await session->api().list_users());
-  if (session->json()) {
-    session->print_line(users.json);
-  } else {
-    session->print(users_table(users.value).render(session->terminal().colour));
-  }
-  co_return 0;
+  co_return print_list(*session, users, &users_table, "nobody may use the farm");
 }
 
 /// The token alone on standard output, for a pipe into whatever keeps it.
@@ -155,24 +163,13 @@ Task<int> set_group_ceilings(Session* session, CeilingArguments arguments) {
 
 Task<int> list_groups(Session* session, NoArguments /*none*/) {
   const auto groups = session->need(co_await session->api().list_groups());
-  if (session->json()) {
-    session->print_line(groups.json);
-  } else if (groups.value.empty()) {
-    session->note("nobody is in a group");
-  } else {
-    session->print(groups_table(groups.value).render(session->terminal().colour));
-  }
-  co_return 0;
+  co_return print_list(*session, groups, &groups_table, "nobody is in a group");
 }
 
 Task<int> list_tokens(Session* session, NoArguments /*none*/) {
   const auto tokens = session->need(co_await session->api().list_tokens());
-  if (session->json()) {
-    session->print_line(tokens.json);
-  } else {
-    session->print(tokens_table(tokens.value, session->now()).render(session->terminal().colour));
-  }
-  co_return 0;
+  const auto tabulate = [now = session->now()](const auto& listed) { return tokens_table(listed, now); };
+  co_return print_list(*session, tokens, tabulate, "there are no tokens");
 }
 
 Task<int> add_worker_token(Session* session, TokenArguments arguments) {

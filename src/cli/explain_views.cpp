@@ -31,9 +31,7 @@ std::string describe_busy(const WorkerVerdict& verdict, Instant now) {
   auto text = printable(verdict.name);
   if (verdict.until) text += fmt::format(" until {}", short_time(*verdict.until, now));
   if (verdict.request) text += fmt::format(" ({}, request {})", printable(verdict.owner), verdict.request->value);
-  if (!verdict.detail.empty() && verdict.detail != "it started before") {
-    text += fmt::format(", {}", printable(verdict.detail));
-  }
+  if (!verdict.detail.empty()) text += fmt::format(", {}", printable(verdict.detail));
   return text;
 }
 

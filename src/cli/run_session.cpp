@@ -26,8 +26,9 @@ constexpr Duration kAtOnce = 300ms;
 constexpr Duration kClosePatience = 30s;
 /// A server that stays away so long while we wait is not waited for.
 constexpr Duration kServerPatience = 10min;
-/// How many looks at the request go by between two at why it waits, which costs the server more.
-constexpr unsigned kLooksPerExplanation = 5;
+/// Why the request waits costs the server more to tell: that is asked when its place has changed, and so many looks
+/// later.
+constexpr unsigned kLooksPerExplanation = 30;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
@@ -218,7 +219,9 @@ Task<void> RunSession::watch() {
       refused(request.error());
       continue;
     }
-    if (look % kLooksPerExplanation == kLooksPerExplanation - 1) {
+    const bool moved =
+        request_ && (request->value.position != request_->position || request->value.fits_idle != request_->fits_idle);
+    if (moved || look % kLooksPerExplanation == kLooksPerExplanation - 1) {
       auto explanation = co_await watcher_->explain(*id_, false);
       if (explanation) explanation_ = std::move(explanation->value);
     }

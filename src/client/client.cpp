@@ -92,6 +92,15 @@ Task<Answer<std::string>> Client::get(std::string path) {
   co_return co_await send(std::move(call));
 }
 
+Task<Answer<std::string>> Client::ask(std::string path, std::string body) {
+  Call call;
+  call.method = "POST";
+  call.path = std::move(path);
+  call.body = std::move(body);
+  call.repeatable = true;
+  return send(std::move(call));
+}
+
 Task<Answer<void>> Client::change(std::string method, std::string path, std::string body) {
   Call call;
   call.method = std::move(method);
@@ -134,22 +143,12 @@ Task<Answer<Reply<ExplanationInfo>>> Client::explain(RequestId id, bool with_wor
 }
 
 Task<Answer<Reply<ExplanationInfo>>> Client::explain(NewRequest request) {
-  Call call;
-  call.method = "POST";
-  call.path = "reqs/explain";
-  call.body = encode(request);
-  call.repeatable = true;
-  auto body = co_await send(std::move(call));
+  auto body = co_await ask("reqs/explain", encode(request));
   co_return read(std::move(body), &decode_explanation);
 }
 
 Task<Answer<Reply<std::vector<RequestInfo>>>> Client::list_requests(RequestFilter filter) {
-  Call call;
-  call.method = "POST";
-  call.path = "reqs/list";
-  call.body = encode(filter);
-  call.repeatable = true;
-  auto body = co_await send(std::move(call));
+  auto body = co_await ask("reqs/list", encode(filter));
   co_return read(std::move(body), &decode_requests);
 }
 

@@ -95,6 +95,8 @@ class Client {
   /// The body of a 2xx answer.
   Task<Answer<std::string>> send(Call call);
   Task<Answer<std::string>> get(std::string path);
+  /// A question whose body is too long for a path; it changes nothing.
+  Task<Answer<std::string>> ask(std::string path, std::string body);
   Task<Answer<Reply<std::vector<EventInfo>>>> all_events(std::string path);
   Task<Answer<void>> change(std::string method, std::string path, std::string body);
   [[nodiscard]] HttpRequest to_http(const Call& call) const;

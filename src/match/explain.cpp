@@ -83,11 +83,12 @@ std::string out_of_service(const farm::Worker& worker) {
   return worker.pending ? "goes into maintenance when its job has ended: its capabilities changed" : "";
 }
 
-/// Why `first`, which started before `ask` did, came before it; empty if it cannot be told any more.
+/// Why `first`, which runs while `ask` waits, came before it; empty if it was there first, or if that cannot be told
+/// any more.
 std::string why_started_first(const farm::Farm& farm, const farm::Request& first, const Ask& ask) {
   const auto* own = ask.id ? farm.find_request(*ask.id) : nullptr;
   if (own == nullptr) return {};
-  if (first.job->started <= ready_since(*own)) return "it started before";
+  if (first.job->started <= ready_since(*own)) return {};
   if (first.job->overdue) {
     return fmt::format("it had waited for more than {}", format_duration(farm.policy().overdue_after));
   }

@@ -44,7 +44,7 @@ TEST(Explanation, SaysWhatEachWorkerIsToTheRequest) {
   const auto id = farm.create("alice", {.caps = {{"board", "rpi4"}}, .requirements = {"ram>=4GiB"}});
   const auto explanation = explain(farm, id);
   EXPECT_EQ(verdicts(farm, explanation, {"busy", "maintained", "small", "other", "bare", "grouped"}),
-            "busy busy: it started before, maintained out of service: new, grouped reserved: serves group lab only, "
+            "busy busy, maintained out of service: new, grouped reserved: serves group lab only, "
             "small almost fits: ram is 2GiB, needs >= 4GiB, other does not fit: board is x86, bare does not fit: has "
             "no board: has no ram");
   EXPECT_EQ(explanation.standing.position, 1U);

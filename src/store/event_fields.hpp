@@ -345,15 +345,19 @@ struct Fields<farm::WorkerDeregistered> {
   static void each(auto& field, auto& event) { field("worker", event.uuid); }
 };
 
+void each_ceiling(auto& field, auto& ceilings) {
+  field("priority", ceilings.priority);
+  field("running", ceilings.running);
+  field("waiting", ceilings.waiting);
+}
+
 template <>
 struct Fields<farm::UserCeilingsSet> {
   static constexpr std::string_view kType = "user_ceilings_set";
 
   static void each(auto& field, auto& event) {
     field("user_id", event.id);
-    field("priority", event.ceilings.priority);
-    field("running", event.ceilings.running);
-    field("waiting", event.ceilings.waiting);
+    each_ceiling(field, event.ceilings);
   }
 };
 
@@ -363,9 +367,7 @@ struct Fields<farm::GroupCeilingsSet> {
 
   static void each(auto& field, auto& event) {
     field("group", event.group);
-    field("priority", event.ceilings.priority);
-    field("running", event.ceilings.running);
-    field("waiting", event.ceilings.waiting);
+    each_ceiling(field, event.ceilings);
   }
 };
 

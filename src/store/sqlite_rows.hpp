@@ -29,6 +29,12 @@ struct StoredJob {
 template <class Row>
 struct Columns;
 
+void each_ceiling(auto& column, auto& ceilings) {
+  column("ceiling_priority", ceilings.priority);
+  column("ceiling_running", ceilings.running);
+  column("ceiling_waiting", ceilings.waiting);
+}
+
 template <>
 struct Columns<farm::User> {
   static constexpr std::string_view kTable = "users";
@@ -39,9 +45,7 @@ struct Columns<farm::User> {
     column("name", user.name);
     column("role", user.role);
     column("groups", user.groups);
-    column("ceiling_priority", user.ceilings.priority);
-    column("ceiling_running", user.ceilings.running);
-    column("ceiling_waiting", user.ceilings.waiting);
+    each_ceiling(column, user.ceilings);
     column("deleted", user.deleted);
   }
 };
@@ -53,9 +57,7 @@ struct Columns<farm::LimitedGroup> {
 
   static void each(auto& column, auto& group) {
     column("name", group.name);
-    column("ceiling_priority", group.ceilings.priority);
-    column("ceiling_running", group.ceilings.running);
-    column("ceiling_waiting", group.ceilings.waiting);
+    each_ceiling(column, group.ceilings);
   }
 };
 
