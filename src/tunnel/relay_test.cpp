@@ -172,6 +172,27 @@ class RelayTest : public testing::Test {
   std::unique_ptr<runtime::Clock> clock_ = runtime::make_system_clock(Instant{});
   Relay relay_;
   std::array<std::thread, 2> threads_;
+  /// The user sends all it has and ends its side; then the worker answers, and ends its own.
+  void expect_answer_after_the_question(Pair& pair, std::size_t question_bytes, std::size_t answer_bytes) {
+    const auto question = pattern(question_bytes, 1);
+    const auto answer = pattern(answer_bytes, 2);
+    std::thread worker([&] {
+      error_code error;
+      EXPECT_EQ(read_to_end(pair.worker, error), question);
+      EXPECT_EQ(error, asio::error::eof);
+      asio::write(pair.worker, asio::buffer(answer));
+      pair.worker.close();
+    });
+    asio::write(pair.user, asio::buffer(question));
+    pair.user.shutdown(tcp::socket::shutdown_send);
+    error_code error;
+    EXPECT_EQ(read_to_end(pair.user, error), answer);
+    EXPECT_EQ(error, asio::error::eof);
+    worker.join();
+    EXPECT_EQ(traffic(),
+              (server::JobTraffic{.bytes_to_worker = question_bytes, .bytes_to_user = answer_bytes, .connections = 1}));
+  }
+
   /// The test's own ends, used in a blocking way.
   asio::io_context peers_;
   tcp::acceptor acceptor_{peers_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)};
@@ -183,22 +204,7 @@ using Tunnel = RelayTest;
 TEST_F(Tunnel, CarriesEverythingAfterTheUserHasEndedItsSide) {
   open();
   auto pair = connect();
-  const auto question = pattern(8 * kMiB, 1);
-  const auto answer = pattern(8 * kMiB, 2);
-  std::thread worker([&] {
-    error_code error;
-    EXPECT_EQ(read_to_end(pair.worker, error), question);
-    EXPECT_EQ(error, asio::error::eof);
-    asio::write(pair.worker, asio::buffer(answer));
-    pair.worker.close();
-  });
-  asio::write(pair.user, asio::buffer(question));
-  pair.user.shutdown(tcp::socket::shutdown_send);
-  error_code error;
-  EXPECT_EQ(read_to_end(pair.user, error), answer);
-  EXPECT_EQ(error, asio::error::eof);
-  worker.join();
-  EXPECT_EQ(traffic(), (server::JobTraffic{.bytes_to_worker = 8 * kMiB, .bytes_to_user = 8 * kMiB, .connections = 1}));
+  expect_answer_after_the_question(pair, 8 * kMiB, 8 * kMiB);
 }
 
 TEST_F(Tunnel, CarriesEverythingAfterTheWorkerHasEndedItsSide) {
@@ -398,23 +404,7 @@ TEST_F(TunnelInsideTheKernel, CarriesBothWaysAndEachEndsByItself) {
   const auto before = open_descriptors();
   {
     auto pair = connect();
-    const auto question = pattern(32 * kMiB, 7);
-    const auto answer = pattern(16 * kMiB, 8);
-    std::thread worker([&] {
-      error_code error;
-      EXPECT_EQ(read_to_end(pair.worker, error), question);
-      EXPECT_EQ(error, asio::error::eof);
-      asio::write(pair.worker, asio::buffer(answer));
-      pair.worker.close();
-    });
-    asio::write(pair.user, asio::buffer(question));
-    pair.user.shutdown(tcp::socket::shutdown_send);
-    error_code error;
-    EXPECT_EQ(read_to_end(pair.user, error), answer);
-    EXPECT_EQ(error, asio::error::eof);
-    worker.join();
-    EXPECT_EQ(traffic(),
-              (server::JobTraffic{.bytes_to_worker = 32 * kMiB, .bytes_to_user = 16 * kMiB, .connections = 1}));
+    expect_answer_after_the_question(pair, 32 * kMiB, 16 * kMiB);
   }
   EXPECT_TRUE(eventually([&] { return open_descriptors() <= before + kSparePipes; }));
 }
