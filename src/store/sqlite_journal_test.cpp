@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "farm/farm.hpp"
 #include "store/data_directory.hpp"
 #include "store/faulty_vfs.hpp"
 #include "store/scratch_directory.hpp"
@@ -189,6 +190,30 @@ TEST_F(SqliteJournalTest, RefusesATruncatedFile) {
   const auto error = refusal();
   EXPECT_EQ(error.code, StoreErrorCode::kCorrupt);
   EXPECT_THAT(error.message, testing::StartsWith(file().string() + " cannot be read: "));
+}
+
+TEST_F(SqliteJournalTest, BringsADatabaseOfAnEarlierSchemaForward) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-2.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& requests = loaded->rows.requests;
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(*requests[0].demand, (Demand{.caps = {{"board", "sim"}}, .requirements = {}}));
+  EXPECT_EQ(requests[0].state, farm::RequestState::kDone);
+  ASSERT_TRUE(requests[0].job);
+  EXPECT_FALSE(requests[0].job->overdue);
+  EXPECT_EQ(*requests[1].demand, (Demand{.caps = {{"board", "none"}}, .requirements = {}}));
+  EXPECT_EQ(loaded->rows.workers.size(), 2U);
+
+  // Its events, too, are understood: they still make its rows.
+  const auto events = journal->read({.after = {}, .request = {}, .worker = {}, .limit = 1'000});
+  ASSERT_TRUE(events) << events.error().message;
+  farm::Farm replayed(farm::Policy{});
+  farm::Touched touched;
+  for (const auto& event : *events) farm::apply_event(replayed, event, touched);
+  EXPECT_TRUE(replayed.rows() == loaded->rows);
 }
 
 TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {
