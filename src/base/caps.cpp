@@ -28,6 +28,13 @@ bool intersects(const Groups& left, const Groups& right) {
   return false;
 }
 
+bool offers(const Capabilities& offered, const Capabilities& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& needed) {
+    const auto found = offered.find(needed.first);
+    return found != offered.end() && found->second == needed.second;
+  });
+}
+
 std::optional<std::string> check_limits(const Capabilities& caps) {
   if (caps.size() > limits::kCapsEntries) {
     return fmt::format("Caps has {} entries, at most {} are allowed", caps.size(), limits::kCapsEntries);

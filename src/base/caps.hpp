@@ -23,6 +23,9 @@ void normalize(Groups& groups);
 /// Whether the two, both normalized, share a group.
 [[nodiscard]] bool intersects(const Groups& left, const Groups& right);
 
+/// Whether `offered` has all that `wanted` names, with the same values.
+[[nodiscard]] bool offers(const Capabilities& offered, const Capabilities& wanted);
+
 /// Nothing if `caps` are within the limits, else what is wrong, naming the entry and the limit.
 [[nodiscard]] std::optional<std::string> check_limits(const Capabilities& caps);
 [[nodiscard]] std::optional<std::string> check_limits(const Groups& groups);

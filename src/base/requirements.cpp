@@ -390,6 +390,10 @@ std::string describe_miss(const Capabilities& offered, const Requirement& requir
   return fmt::format("{} is {}, needs {}", name, value, condition_text(requirement, " "));
 }
 
+bool meets(const Capabilities& offered, const Demand& demand) {
+  return offers(offered, demand.caps) && meets(offered, demand.requirements);
+}
+
 std::string format_demand(const Demand& demand) {
   auto text = format_caps(demand.caps);
   if (!text.empty() && !demand.requirements.empty()) text.push_back(' ');

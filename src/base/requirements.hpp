@@ -96,6 +96,8 @@ struct Demand {
   friend auto operator<=>(const Demand&, const Demand&) = default;
 };
 
+[[nodiscard]] bool meets(const Capabilities& offered, const Demand& demand);
+
 /// Equal demands share one object, so that they can be told apart by their address.
 using SharedDemand = std::shared_ptr<const Demand>;
 

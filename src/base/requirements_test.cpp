@@ -172,6 +172,14 @@ TEST(Requirements, AreSortedLimitedAndNamedInErrors) {
             "Requirements has 33 entries, at most 32 are allowed");
 }
 
+TEST(Demand, IsMetByWhatHasItsCapabilitiesAndMeetsItsRequirements) {
+  const Demand demand{.caps = {{"board", "rpi4"}}, .requirements = {parse_requirement("ram>=4GiB").value()}};
+  EXPECT_TRUE(meets({{"board", "rpi4"}, {"ram", "4GiB"}, {"more", ""}}, demand));
+  EXPECT_FALSE(meets({{"board", "rpi4"}, {"ram", "2GiB"}}, demand));
+  EXPECT_FALSE(meets({{"board", "rpi3"}, {"ram", "4GiB"}}, demand));
+  EXPECT_FALSE(meets({{"ram", "4GiB"}}, demand));
+}
+
 TEST(Requirement, SaysWhatIsMissing) {
   const Capabilities caps{{"ram", "2GiB"}, {"serial", "9600"}, {"board", "x86"}, {"v", "5"}};
   const auto miss = [&](std::string_view text) { return describe_miss(caps, parse_requirement(text).value()); };

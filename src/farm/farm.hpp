@@ -31,7 +31,7 @@ class RequestTable {
   [[nodiscard]] RequestId next_id() const { return RequestId{size_ + 1}; }
 
  private:
-  static constexpr std::size_t kChunk = 1'024;
+  static constexpr std::size_t kChunk = 128;
 
   std::size_t size_ = 0;
   std::vector<std::vector<Request>> chunks_;

@@ -239,13 +239,8 @@ std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const Worker
   PageBuilder<const Worker*, WorkerLess> builder(query.paging, border == nullptr ? std::nullopt : std::optional(border),
                                                  less_by(query.sort));
   for (const auto& [uuid, worker] : farm.workers()) {
-    const auto& caps = worker.registration.caps;
-    const auto has = [&caps](const auto& wanted) {
-      const auto found = caps.find(wanted.first);
-      return found != caps.end() && found->second == wanted.second;
-    };
     if (groups && !intersects(*groups, groups_of(worker))) continue;
-    if (std::ranges::all_of(query.filter.caps, has)) builder.add(&worker);
+    if (offers(worker.registration.caps, query.filter.caps)) builder.add(&worker);
   }
   auto found = builder.take();
   return Page<Worker>{.items = std::move(found.items), .total = found.total, .remaining = found.remaining};

@@ -81,6 +81,20 @@ TEST(Explanation, SaysWhatHoldsARequest) {
   EXPECT_EQ(explanation.estimate.unknown, "a ceiling on running jobs may hold it");
 }
 
+TEST(Explanation, SaysThatNoTunnelPortIsFree) {
+  Policy policy;
+  policy.first_tunnel_port = 30'000;
+  policy.last_tunnel_port = 30'000;
+  FarmFixture farm(policy);
+  farm.make_idle("w");
+  farm.make_idle("x");
+  farm.create("bob");
+  const auto explanation = explain(farm, farm.create("alice"));
+  EXPECT_EQ(explanation.standing.fits_idle, 1U);
+  EXPECT_EQ(explanation.held, "no tunnel port is free: the server's tunnel.ports is too small for its jobs");
+  EXPECT_EQ(explanation.estimate.unknown, "there are fewer tunnel ports than workers");
+}
+
 TEST(Explanation, OfARequestNotFiledStandsBehindAllOthers) {
   FarmFixture farm;
   farm.make_idle("w", {{"board", "rpi4"}});

@@ -163,13 +163,8 @@ Class& Matcher::Index::class_for(const farm::Worker& worker) {
   classes_.emplace(std::move(key), std::move(made));
   for (const auto& cap : of.caps) classes_with_[cap].set(of.slot);
   signature_slots_.for_each([&](Signature& signature) {
-    const auto& demand = *signature.needs.demand;
-    if (signature.pinned || !admits(signature.needs, of.groups) || !meets(of.caps, demand.requirements)) return;
-    const bool has_caps = std::ranges::all_of(demand.caps, [&](const auto& needed) {
-      const auto offered = of.caps.find(needed.first);
-      return offered != of.caps.end() && offered->second == needed.second;
-    });
-    if (!has_caps) return;
+    const auto& needs = signature.needs;
+    if (signature.pinned || !admits(needs, of.groups) || !meets(of.caps, *needs.demand)) return;
     of.signatures.set(signature.slot);
     signature.classes.set(of.slot);
   });

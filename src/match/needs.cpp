@@ -28,12 +28,7 @@ bool admits(const Needs& needs, const Groups& worker_groups) {
 }
 
 bool fits(const Needs& needs, const farm::Worker& worker) {
-  const auto& offered = worker.registration.caps;
-  const bool has_caps = std::ranges::all_of(needs.demand->caps, [&](const auto& needed) {
-    const auto found = offered.find(needed.first);
-    return found != offered.end() && found->second == needed.second;
-  });
-  return has_caps && meets(offered, needs.demand->requirements) && admits(needs, farm::groups_of(worker));
+  return meets(worker.registration.caps, *needs.demand) && admits(needs, farm::groups_of(worker));
 }
 
 std::size_t surplus_of(const farm::Worker& worker) {
