@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -47,9 +48,22 @@ class WorkerUuid {
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
 
-  friend constexpr auto operator<=>(const WorkerUuid&, const WorkerUuid&) = default;
+  friend constexpr bool operator==(const WorkerUuid&, const WorkerUuid&) = default;
+  /// As their texts compare.
+  friend constexpr std::strong_ordering operator<=>(const WorkerUuid& left, const WorkerUuid& right) {
+    return left.words() <=> right.words();
+  }
 
  private:
+  /// Two numbers compare faster than sixteen bytes.
+  [[nodiscard]] constexpr std::array<std::uint64_t, 2> words() const {
+    auto words = std::bit_cast<std::array<std::uint64_t, 2>>(bytes_);
+    if constexpr (std::endian::native == std::endian::little) {
+      for (auto& word : words) word = std::byteswap(word);
+    }
+    return words;
+  }
+
   std::array<std::uint8_t, 16> bytes_{};
 };
 

@@ -85,20 +85,22 @@ class Applier {
   }
 
   void operator()(const RequestCreated& event) {
-    auto& request = farm_.requests_.append(Request{.id = event.id,
-                                                   .owner = event.owner,
-                                                   .priority = event.priority,
-                                                   .demand = farm_.intern(Demand{event.caps, event.requirements}),
-                                                   .valid_after = event.valid_after,
-                                                   .deadline = event.deadline,
-                                                   .created = event_.at,
-                                                   .changed = event_.at,
-                                                   .lease = event.lease,
-                                                   .claim_within = event.claim_within,
-                                                   .job = std::nullopt,
-                                                   .reason = {},
-                                                   .last_event = event_.seq});
+    Request request{.id = event.id,
+                    .owner = event.owner,
+                    .priority = event.priority,
+                    .demand = farm_.intern(Demand{event.caps, event.requirements}),
+                    .valid_after = event.valid_after,
+                    .deadline = event.deadline,
+                    .created = event_.at,
+                    .changed = event_.at,
+                    .lease = event.lease,
+                    .claim_within = event.claim_within,
+                    .job = std::nullopt,
+                    .reason = {},
+                    .last_event = event_.seq};
+    farm_.open_requests_.insert(event.id);
     farm_.index(request);
+    farm_.requests_.append(std::move(request));
     touched_.requests.push_back(event.id);
     if (event.idempotency_key) remember(event);
   }
@@ -122,6 +124,7 @@ class Applier {
       request.reason = event.reason;
       if (request.job) farm_.loads_.finish(request.owner, request.job->started, event_.at);
     });
+    farm_.open_requests_.erase(event.id);
   }
 
   void operator()(const JobStarted& event) {
@@ -160,7 +163,7 @@ class Applier {
 
   void operator()(const JobGranted& event) {
     change_job(event.id, [](Job& job) { job.granted = true; });
-    change(farm_.find_request(event.id)->job->worker, [](Worker& worker) { worker.respond_by.reset(); });
+    change(farm_.find_open_request(event.id)->job->worker, [](Worker& worker) { worker.respond_by.reset(); });
   }
 
   void operator()(const JobPaused& event) {
@@ -183,7 +186,8 @@ class Applier {
   }
 
   void operator()(const WorkerRegistered& event) {
-    farm_.workers_.emplace(event.uuid, Worker{.uuid = event.uuid, .registration = event.registration});
+    farm_.add_worker(Worker{.uuid = event.uuid, .registration = event.registration});
+    touched_.offers.push_back(event.uuid);
     change(event.uuid, [&](Worker& worker) {
       worker.changed = event_.at;
       worker.changed_by = event_.actor.name;
@@ -196,6 +200,7 @@ class Applier {
       worker.registration = event.registration;
       worker.pending.reset();
     });
+    touched_.offers.push_back(event.uuid);
   }
 
   void operator()(const WorkerChangePending& event) {
@@ -288,14 +293,16 @@ class Applier {
 
   void operator()(const WorkerGroupsSet& event) {
     change(event.uuid, [&](Worker& worker) { worker.groups = event.groups; });
+    touched_.offers.push_back(event.uuid);
   }
 
   void operator()(const WorkerDeregistered& event) {
-    const auto worker = farm_.workers_.find(event.uuid);
-    BORUTA_ASSERT(worker != farm_.workers_.end());
-    farm_.unindex(worker->second);
-    farm_.workers_.erase(worker);
+    const auto* worker = farm_.find_worker(event.uuid);
+    BORUTA_ASSERT(worker != nullptr);
+    farm_.move_timeout(event.uuid, timeout_of(*worker), {});
+    farm_.remove_worker(event.uuid);
     touched_.workers.push_back(event.uuid);
+    touched_.offers.push_back(event.uuid);
   }
 
  private:
@@ -316,12 +323,13 @@ class Applier {
 
   template <class Change>
   void change(RequestId id, Change what) {
-    auto* request = farm_.requests_.find(id);
+    auto* request = farm_.requests_.find_open(id);
     BORUTA_ASSERT(request != nullptr);
     farm_.unindex(*request);
     what(*request);
     request->last_event = event_.seq;
     farm_.index(*request);
+    farm_.requests_.update(*request);
     touched_.requests.push_back(id);
   }
 
@@ -335,13 +343,12 @@ class Applier {
 
   template <class Change>
   void change(WorkerUuid uuid, Change what) {
-    const auto found = farm_.workers_.find(uuid);
-    BORUTA_ASSERT(found != farm_.workers_.end());
-    auto& worker = found->second;
-    farm_.unindex(worker);
-    what(worker);
-    worker.last_event = event_.seq;
-    farm_.index(worker);
+    auto* worker = farm_.find_worker(uuid);
+    BORUTA_ASSERT(worker != nullptr);
+    const auto timeout = timeout_of(*worker);
+    what(*worker);
+    worker->last_event = event_.seq;
+    farm_.move_timeout(uuid, timeout, timeout_of(*worker));
     touched_.workers.push_back(uuid);
   }
 
@@ -370,6 +377,7 @@ void apply_event(Farm& farm, const Event& event, Touched& touched) {
   sort_unique(touched.requests);
   sort_unique(touched.workers);
   sort_unique(touched.creations);
+  sort_unique(touched.offers);
 }
 
 }  // namespace boruta::farm

@@ -19,7 +19,7 @@ Verdict check_reason(const std::string& reason) {
 }
 
 Verdict check_owner(const Farm& farm, const Actor& actor, RequestId id) {
-  const auto* request = farm.find_request(id);
+  const auto request = farm.find_request(id);
   if (request == nullptr) return refuse(RefusalCode::kRequestNotFound);
   const bool may = actor.kind == Actor::Kind::kAdmin || actor.kind == Actor::Kind::kServer ||
                    (actor.kind == Actor::Kind::kUser && actor.user == request->owner);

@@ -53,7 +53,7 @@ void reconnect_running(Emitter& out, Worker worker, const RegisterWorker& comman
     out.add(WorkerChanged{.uuid = worker.uuid, .registration = command.registration});
     worker.pending.reset();
   }
-  const auto& job = *out.farm().find_request(*worker.job)->job;
+  const auto& job = *out.farm().find_open_request(*worker.job)->job;
   // Before its answer to Grant is here, the agent has the job already or stands prepared for it.
   const bool known = command.job == worker.job || (!job.granted && command.prepared && !command.job);
   if (!known) {
@@ -70,7 +70,7 @@ void reconnect(Emitter& out, const Worker& before, const RegisterWorker& command
   worker.generation = std::max(worker.generation, command.generation);
   const bool changed = differs(before.registration, command.registration);
   const bool running = worker.state == WorkerState::kRunning;
-  const bool awaits_grant = running && !out.farm().find_request(*worker.job)->job->granted;
+  const bool awaits_grant = running && !out.farm().find_open_request(*worker.job)->job->granted;
   out.add(WorkerConnected{
       .uuid = worker.uuid,
       .instance = command.instance,
@@ -187,7 +187,7 @@ Verdict decide_on(Emitter& out, const FinishGrant& command) {
   if (worker == nullptr || worker->state != WorkerState::kRunning) return {};
   if (!command.error.empty()) {
     out.fail(*worker, fmt::format("Grant failed: {}", command.error));
-  } else if (!out.farm().find_request(*worker->job)->job->granted) {
+  } else if (!out.farm().find_open_request(*worker->job)->job->granted) {
     out.add(JobGranted{.id = *worker->job});
   }
   return {};

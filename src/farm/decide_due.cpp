@@ -68,7 +68,7 @@ Events decide_due(const Farm& farm, Now now) {
   if (const auto deadline = farm.earliest_deadline(); deadline && deadline->first <= now.wall) {
     out.time_out(deadline->second);
   } else if (const auto end = farm.earliest_job_end(); end && end->first <= now.lease) {
-    end_overdue_job(out, *farm.find_request(end->second));
+    end_overdue_job(out, *farm.find_open_request(end->second));
   } else if (const auto timeout = farm.earliest_agent_timeout(); timeout && timeout->first <= now.lease) {
     const auto* worker = farm.find_worker(timeout->second);
     if (worker->lost_at && *worker->lost_at <= now.lease) {

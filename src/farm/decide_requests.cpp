@@ -121,7 +121,7 @@ Verdict decide_on(Emitter& out, const CreateRequest& command) {
 }
 
 Verdict decide_on(Emitter& out, const UpdateRequest& command) {
-  const auto* request = out.farm().find_request(command.id);
+  const auto request = out.farm().find_request(command.id);
   if (auto verdict = check_owner(out.farm(), out.actor(), command.id); !verdict) return verdict;
   if (!command.priority && !command.valid_after && !command.deadline) return {};
   if (request->state != RequestState::kWaiting) return refuse(RefusalCode::kWrongRequestState);
@@ -142,7 +142,7 @@ Verdict decide_on(Emitter& out, const UpdateRequest& command) {
 
 Verdict decide_on(Emitter& out, const CloseRequest& command) {
   if (auto verdict = check_owner(out.farm(), out.actor(), command.id); !verdict) return verdict;
-  const auto* request = out.farm().find_request(command.id);
+  const auto request = out.farm().find_request(command.id);
   auto reason = fmt::format("closed by {}", out.actor().name);
   switch (request->state) {
     case RequestState::kWaiting:
@@ -166,7 +166,7 @@ Verdict decide_on(Emitter& out, const CloseRequest& command) {
 
 Verdict decide_on(Emitter& out, const ProlongAccess& command) {
   if (auto verdict = check_owner(out.farm(), out.actor(), command.id); !verdict) return verdict;
-  const auto* request = out.farm().find_request(command.id);
+  const auto request = out.farm().find_request(command.id);
   if (request->state != RequestState::kInProgress) return refuse(RefusalCode::kNotAssigned);
   const auto timeout = prolonged(*request, out.now());
   if (timeout > request->job->timeout) {
@@ -179,7 +179,7 @@ Verdict decide_on(Emitter& out, const ProlongAccess& command) {
 
 Verdict decide_on(Emitter& out, const AcquireWorker& command) {
   if (auto verdict = check_owner(out.farm(), out.actor(), command.id); !verdict) return verdict;
-  const auto* request = out.farm().find_request(command.id);
+  const auto request = out.farm().find_request(command.id);
   if (request->state != RequestState::kInProgress) return refuse(RefusalCode::kNotAssigned);
   if (request->job->claim_by) out.add(JobAcquired{.id = command.id});
   const auto timeout = prolonged(*request, out.now());
@@ -188,7 +188,7 @@ Verdict decide_on(Emitter& out, const AcquireWorker& command) {
 }
 
 Verdict decide_on(Emitter& out, const MoveTunnel& command) {
-  const auto* request = out.farm().find_request(command.id);
+  const auto request = out.farm().find_request(command.id);
   if (request == nullptr || request->state != RequestState::kInProgress) return {};
   if (request->job->tunnel_port != command.port) return {};
   if (const auto port = out.farm().free_tunnel_port()) {

@@ -107,7 +107,7 @@ Verdict decide_on(Emitter& out, const DeleteUser& command) {
   if ((*user)->id == out.actor().user) return refuse(RefusalCode::kInvalid, "you cannot delete yourself");
   const auto reason = fmt::format("its owner was deleted by {}", out.actor().name);
   for (const auto id : out.farm().open_requests()) {
-    const auto* request = out.farm().find_request(id);
+    const auto* request = out.farm().find_open_request(id);
     if (request->owner != (*user)->id) continue;
     if (request->state == RequestState::kWaiting) {
       out.add(

@@ -59,7 +59,7 @@ Verdict decide_maintenance(Emitter& out, const Worker& worker, const SetWorkerSt
 /// The agent is not there yet, so the job's lease clock stands still until it is. A timeout that passed while the
 /// server was down is put off by the grace; a maximum that passed is not, and such a job is over now.
 void outlive_restart(Emitter& out, const Worker& worker) {
-  const auto& job = *out.farm().find_request(*worker.job)->job;
+  const auto& job = *out.farm().find_open_request(*worker.job)->job;
   const auto now = out.now().lease;
   out.add(WorkerLost{.uuid = worker.uuid});
   if (job.paused_since) {
@@ -80,7 +80,7 @@ Verdict decide_on(Emitter& out, const StartServer&) {
   const auto now = out.now();
   const auto& policy = out.policy();
   for (const auto id : out.farm().open_requests()) {
-    const auto* request = out.farm().find_request(id);
+    const auto* request = out.farm().find_open_request(id);
     if (request->state == RequestState::kWaiting && request->deadline.at <= now.wall) out.time_out(id);
   }
   out.add(

@@ -7,6 +7,8 @@
 namespace boruta::farm {
 
 void Emitter::add(EventBody body) {
+  constexpr std::size_t kUsual = 4;
+  if (events_.empty()) events_.reserve(kUsual);
   events_.push_back(Event{.seq = EventSeq{farm_.last_event().value + events_.size() + 1},
                           .at = now_.wall,
                           .actor = actor_,

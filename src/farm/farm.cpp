@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -14,8 +15,6 @@ std::optional<Key> first_of(const std::set<Key>& set) {
   return *set.begin();
 }
 
-std::optional<Instant> timeout_of(const Worker& worker) { return earlier(worker.respond_by, worker.lost_at); }
-
 template <class Map, class Key>
 const typename Map::mapped_type* find_in(const Map& map, const Key& key) {
   const auto found = map.find(key);
@@ -23,20 +22,6 @@ const typename Map::mapped_type* find_in(const Map& map, const Key& key) {
 }
 
 }  // namespace
-
-const Request* RequestTable::find(RequestId id) const {
-  if (id.value == 0 || id.value > size_) return nullptr;
-  return &chunks_[(id.value - 1) / kChunk][(id.value - 1) % kChunk];
-}
-
-Request* RequestTable::find(RequestId id) { return const_cast<Request*>(std::as_const(*this).find(id)); }
-
-Request& RequestTable::append(Request request) {
-  BORUTA_ASSERT(request.id == next_id());
-  if (size_ % kChunk == 0) chunks_.emplace_back().reserve(kChunk);
-  ++size_;
-  return chunks_.back().emplace_back(std::move(request));
-}
 
 Instant end_of(const Job& job, const Policy& policy) {
   if (job.paused_since) return *job.paused_since + std::max(policy.lost_grace - job.pause_used, Duration::zero());
@@ -54,17 +39,40 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     tokens_.emplace(token.id, token);
     tokens_by_hash_.emplace(token.hash, token.id);
   }
-  for (const auto& request : rows.requests) {
-    auto& stored = requests_.append(request);
-    stored.demand = intern(*request.demand);
-    index(stored);
-    if (is_terminal(stored.state) && stored.job) loads_.finish(stored.owner, stored.job->started, stored.changed);
+  for (auto request : rows.requests) {
+    request.demand = intern(*request.demand);
+    index(request);
+    if (is_terminal(request.state)) {
+      if (request.job) loads_.finish(request.owner, request.job->started, request.changed);
+    } else {
+      open_requests_.insert(request.id);
+    }
+    requests_.append(std::move(request));
   }
   for (const auto& creation : rows.creations) add_creation(creation);
-  for (const auto& worker : rows.workers) index(workers_.emplace(worker.uuid, worker).first->second);
+  for (const auto& worker : rows.workers) move_timeout(worker.uuid, {}, timeout_of(add_worker(worker)));
 }
 
-const Worker* Farm::find_worker(WorkerUuid uuid) const { return find_in(workers_, uuid); }
+std::optional<Instant> timeout_of(const Worker& worker) { return earlier(worker.respond_by, worker.lost_at); }
+
+const Worker* Farm::find_worker(WorkerUuid uuid) const {
+  const auto found = workers_by_uuid_.find(uuid);
+  return found == workers_by_uuid_.end() ? nullptr : found->second;
+}
+
+Worker* Farm::find_worker(WorkerUuid uuid) { return const_cast<Worker*>(std::as_const(*this).find_worker(uuid)); }
+
+Worker& Farm::add_worker(Worker worker) {
+  const auto uuid = worker.uuid;
+  auto& added = workers_.emplace(uuid, std::move(worker)).first->second;
+  workers_by_uuid_.emplace(uuid, &added);
+  return added;
+}
+
+void Farm::remove_worker(WorkerUuid uuid) {
+  workers_by_uuid_.erase(uuid);
+  workers_.erase(uuid);
+}
 
 const User* Farm::find_user(UserId id) const { return find_in(users_, id); }
 
@@ -131,14 +139,15 @@ Rows Farm::rows() const {
   values(workers_, rows.workers);
   values(creations_, rows.creations);
   rows.requests.reserve(requests_.size());
-  for (std::uint64_t id = 1; id <= requests_.size(); ++id) rows.requests.push_back(*requests_.find(RequestId{id}));
+  for (std::uint64_t id = 1; id <= requests_.size(); ++id) {
+    const auto request = requests_.find(RequestId{id});
+    rows.requests.push_back(*request);
+  }
   return rows;
 }
 
 void Farm::index(const Request& request) {
-  list_columns_.set(request);
   if (is_terminal(request.state)) return;
-  open_requests_.insert(request.id);
   if (request.state == RequestState::kWaiting) {
     deadlines_.emplace(request.deadline.at, request.id);
     loads_.add_waiting(request.owner, 1);
@@ -151,7 +160,6 @@ void Farm::index(const Request& request) {
 
 void Farm::unindex(const Request& request) {
   if (is_terminal(request.state)) return;
-  open_requests_.erase(request.id);
   if (request.state == RequestState::kWaiting) {
     deadlines_.erase({request.deadline.at, request.id});
     loads_.add_waiting(request.owner, -1);
@@ -162,12 +170,10 @@ void Farm::unindex(const Request& request) {
   }
 }
 
-void Farm::index(const Worker& worker) {
-  if (const auto timeout = timeout_of(worker)) agent_timeouts_.emplace(*timeout, worker.uuid);
-}
-
-void Farm::unindex(const Worker& worker) {
-  if (const auto timeout = timeout_of(worker)) agent_timeouts_.erase({*timeout, worker.uuid});
+void Farm::move_timeout(WorkerUuid uuid, std::optional<Instant> from, std::optional<Instant> to) {
+  if (from == to) return;
+  if (from) agent_timeouts_.erase({*from, uuid});
+  if (to) agent_timeouts_.emplace(*to, uuid);
 }
 
 void Farm::mark_port(const Request& request, bool used) {

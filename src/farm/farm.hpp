@@ -12,30 +12,13 @@
 #include <vector>
 
 #include "farm/events.hpp"
-#include "farm/list_columns.hpp"
 #include "farm/loads.hpp"
 #include "farm/policy.hpp"
+#include "farm/request_table.hpp"
 #include "farm/rows.hpp"
 #include "farm/types.hpp"
 
 namespace boruta::farm {
-
-/// All requests ever filed, by id, in chunks that never move.
-class RequestTable {
- public:
-  [[nodiscard]] const Request* find(RequestId id) const;
-  [[nodiscard]] Request* find(RequestId id);
-  /// REQUIRES: request.id is the next.
-  Request& append(Request request);
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] RequestId next_id() const { return RequestId{size_ + 1}; }
-
- private:
-  static constexpr std::size_t kChunk = 128;
-
-  std::size_t size_ = 0;
-  std::vector<std::vector<Request>> chunks_;
-};
 
 /// When something is due by itself, on each clock.
 struct NextDeadline {
@@ -60,7 +43,9 @@ class Farm {
   [[nodiscard]] EventSeq last_event() const { return last_event_; }
 
   [[nodiscard]] const RequestTable& requests() const { return requests_; }
-  [[nodiscard]] const Request* find_request(RequestId id) const { return requests_.find(id); }
+  [[nodiscard]] FoundRequest find_request(RequestId id) const { return requests_.find(id); }
+  /// Null if it has ended.
+  [[nodiscard]] const Request* find_open_request(RequestId id) const { return requests_.find_open(id); }
   [[nodiscard]] const std::map<WorkerUuid, Worker>& workers() const { return workers_; }
   [[nodiscard]] const Worker* find_worker(WorkerUuid uuid) const;
   [[nodiscard]] const std::map<UserId, User>& users() const { return users_; }
@@ -75,12 +60,12 @@ class Farm {
   /// Also revoked and expired ones.
   [[nodiscard]] const Token* find_token(std::string_view hash) const;
   /// Of all requests.
-  [[nodiscard]] const ListColumns& list_columns() const { return list_columns_; }
+  [[nodiscard]] const ListColumns& list_columns() const { return requests_.columns(); }
   /// By the request that was filed, so the oldest first.
   [[nodiscard]] const std::map<RequestId, Creation>& creations() const { return creations_; }
   /// What `owner` has filed under `key`, maybe long ago.
   [[nodiscard]] const Creation* find_creation(UserId owner, std::string_view key) const;
-  /// WAITING and IN PROGRESS requests, in no order.
+  /// WAITING and IN PROGRESS requests.
   [[nodiscard]] const std::set<RequestId>& open_requests() const { return open_requests_; }
 
   [[nodiscard]] UserId next_user_id() const;
@@ -108,11 +93,13 @@ class Farm {
 
   void index(const Request& request);
   void unindex(const Request& request);
+  [[nodiscard]] Worker* find_worker(WorkerUuid uuid);
+  Worker& add_worker(Worker worker);
+  void remove_worker(WorkerUuid uuid);
   void add_creation(Creation creation);
   /// REQUIRES: there is one.
   void remove_oldest_creation();
-  void index(const Worker& worker);
-  void unindex(const Worker& worker);
+  void move_timeout(WorkerUuid uuid, std::optional<Instant> from, std::optional<Instant> to);
   void mark_port(const Request& request, bool used);
   /// The search for a free port goes on behind this one, so that a port that was just left is taken again last.
   void pass_port(std::uint16_t port);
@@ -128,10 +115,10 @@ class Farm {
   std::map<RequestId, Creation> creations_;
 
   // Derived from the above.
+  std::unordered_map<WorkerUuid, Worker*> workers_by_uuid_;
   std::map<std::string, UserId, std::less<>> users_by_name_;
   std::map<std::string, TokenId, std::less<>> tokens_by_hash_;
   std::map<std::pair<UserId, std::string>, RequestId, std::less<>> creations_by_key_;
-  ListColumns list_columns_;
   Loads loads_;
   std::set<RequestId> open_requests_;
   std::set<std::pair<Instant, RequestId>> deadlines_;
@@ -146,6 +133,9 @@ class Farm {
 
 /// When the job is over by itself: its timeout, the end of its time to be claimed, or of its agent's grace.
 [[nodiscard]] Instant end_of(const Job& job, const Policy& policy);
+
+/// When its agent's time is up (lease clock): to answer, or to be back.
+[[nodiscard]] std::optional<Instant> timeout_of(const Worker& worker);
 
 /// Applies `event` to `farm`. Pure: equal farms and events give equal farms. Adds the changed rows to `touched`.
 /// REQUIRES: event.seq is the next, and `decide` or the matcher made the event for this farm's state.

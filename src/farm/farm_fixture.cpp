@@ -196,7 +196,7 @@ void FarmFixture::check_touched(const Touched& touched, const Rows& after) {
 void FarmFixture::check_matched() {
   if (farm().free_tunnel_port()) {
     for (const auto id : farm().open_requests()) {
-      const auto& waiting = request(id);
+      const auto waiting = request(id);
       if (waiting.state != RequestState::kWaiting || waiting.valid_after.at > now_.wall) continue;
       if (reached_running_ceiling(farm(), waiting.owner)) continue;
       const auto needs = match::needs_of(farm(), waiting.demand, waiting.owner);
@@ -395,8 +395,8 @@ const Worker& FarmFixture::worker(const std::string& name) const {
   return *found;
 }
 
-const Request& FarmFixture::request(RequestId id) const {
-  const auto* found = farm().find_request(id);
+Request FarmFixture::request(RequestId id) const {
+  const auto found = farm().find_request(id);
   EXPECT_NE(found, nullptr) << id.value;
   return *found;
 }
@@ -423,7 +423,7 @@ std::string FarmFixture::describe(const std::string& name) const {
 }
 
 std::string FarmFixture::describe(RequestId id) const {
-  const auto& shown = request(id);
+  const auto shown = request(id);
   std::string text(to_string(shown.state));
   if (shown.state == RequestState::kInProgress) {
     if (!shown.job->granted) text += " ungranted";

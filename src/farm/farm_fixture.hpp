@@ -104,8 +104,8 @@ class FarmFixture {
   [[nodiscard]] const Events& events() const { return events_; }
   [[nodiscard]] WorkerUuid uuid(const std::string& name) const { return agents_.at(name).uuid; }
   [[nodiscard]] const Worker& worker(const std::string& name) const;
-  [[nodiscard]] const Request& request(RequestId id) const;
-  [[nodiscard]] const Job& job(RequestId id) const { return *request(id).job; }
+  [[nodiscard]] Request request(RequestId id) const;
+  [[nodiscard]] Job job(RequestId id) const { return *request(id).job; }
   [[nodiscard]] UserId user(std::string_view name) const;
   /// "FAILED lost dirty check: agent lost", all that an admin may want to know.
   [[nodiscard]] std::string describe(const std::string& name) const;

@@ -33,7 +33,7 @@ void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
         fmt::format("worker {} is {} and has {} job", uuid, to_string(worker.state), worker.job ? "a" : "no"));
   }
   if (worker.job) {
-    const auto* request = farm.find_request(*worker.job);
+    const auto request = farm.find_request(*worker.job);
     if (request == nullptr || request->state != RequestState::kInProgress) {
       out.push_back(fmt::format("worker {} runs request {}, which is not in progress", uuid, worker.job->value));
     }
@@ -65,7 +65,7 @@ void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
 void check_ports(const Farm& farm, Violations& out) {
   std::map<std::uint16_t, RequestId> ports;
   for (const auto id : farm.open_requests()) {
-    const auto* request = farm.find_request(id);
+    const auto* request = farm.find_open_request(id);
     if (request->state != RequestState::kInProgress) continue;
     const auto [other, fresh] = ports.emplace(request->job->tunnel_port, id);
     if (!fresh) {
@@ -79,9 +79,7 @@ void check_ports(const Farm& farm, Violations& out) {
 
 std::vector<std::string> check_invariants(const Farm& farm) {
   Violations violations;
-  for (std::uint64_t id = 1; id <= farm.requests().size(); ++id) {
-    check_request(farm, *farm.find_request(RequestId{id}), violations);
-  }
+  for (const auto id : farm.open_requests()) check_request(farm, *farm.find_open_request(id), violations);
   for (const auto& [uuid, worker] : farm.workers()) check_worker(farm, worker, violations);
   check_ports(farm, violations);
   return violations;

@@ -15,13 +15,7 @@ class ListColumns {
   /// REQUIRES: the request is one that is there, or the next.
   void set(const Request& request) {
     const auto place = static_cast<std::size_t>(request.id.value - 1);
-    if (place == states_.size()) {
-      states_.emplace_back();
-      priorities_.emplace_back();
-      owners_.emplace_back();
-      deadlines_.emplace_back();
-      valid_afters_.emplace_back();
-    }
+    if (place == states_.size()) for_each([place](auto& column) { append(column, place); });
     states_[place] = request.state;
     priorities_[place] = request.priority.value;
     owners_[place] = request.owner;
@@ -29,6 +23,7 @@ class ListColumns {
     valid_afters_[place] = request.valid_after.at;
   }
 
+  [[nodiscard]] std::size_t size() const { return states_.size(); }
   [[nodiscard]] RequestState state(RequestId id) const { return states_[id.value - 1]; }
   [[nodiscard]] std::uint8_t priority(RequestId id) const { return priorities_[id.value - 1]; }
   [[nodiscard]] UserId owner(RequestId id) const { return owners_[id.value - 1]; }
@@ -36,6 +31,22 @@ class ListColumns {
   [[nodiscard]] Instant valid_after(RequestId id) const { return valid_afters_[id.value - 1]; }
 
  private:
+  /// Room is made an eighth at a time: of a million requests, twice the room would be millions of bytes.
+  template <class Column>
+  static void append(Column& column, std::size_t size) {
+    constexpr std::size_t kLeast = 1'024;
+    if (size == column.capacity()) column.reserve(size + size / 8 + kLeast);
+    column.emplace_back();
+  }
+  template <class Visit>
+  void for_each(Visit visit) {
+    visit(states_);
+    visit(priorities_);
+    visit(owners_);
+    visit(deadlines_);
+    visit(valid_afters_);
+  }
+
   std::vector<RequestState> states_;
   std::vector<std::uint8_t> priorities_;
   std::vector<UserId> owners_;

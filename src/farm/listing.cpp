@@ -182,7 +182,7 @@ void visit_candidates(const Farm& farm, const RequestQuery& query, Visit visit) 
 
 /// The page of requests whose keys `key_of` tells.
 template <class KeyOf>
-Page<Request> page_by(const Farm& farm, const RequestQuery& query, KeyOf key_of) {
+Page<FoundRequest> page_by(const Farm& farm, const RequestQuery& query, KeyOf key_of) {
   const auto placed = [&key_of](RequestId id) { return std::pair(key_of(id), id); };
   const RequestMatch matches(farm, query.filter);
   PageBuilder<decltype(placed(RequestId{}))> builder(
@@ -191,14 +191,14 @@ Page<Request> page_by(const Farm& farm, const RequestQuery& query, KeyOf key_of)
     if (matches(id)) builder.add(placed(id));
   });
   const auto found = builder.take();
-  Page<Request> page{.items = {}, .total = found.total, .remaining = found.remaining};
+  Page<FoundRequest> page{.items = {}, .total = found.total, .remaining = found.remaining};
   page.items.reserve(found.items.size());
   for (const auto& [key, id] : found.items) page.items.push_back(farm.find_request(id));
   return page;
 }
 
 /// The page by id of all requests: ids are dense, so it is a range.
-Page<Request> page_of_all(const Farm& farm, const RequestQuery& query) {
+Page<FoundRequest> page_of_all(const Farm& farm, const RequestQuery& query) {
   const auto& paging = query.paging;
   const std::uint64_t size = farm.requests().size();
   const bool ascending = paging.order == SortOrder::kAscending;
@@ -209,7 +209,7 @@ Page<Request> page_of_all(const Farm& farm, const RequestQuery& query) {
   const std::uint64_t beyond = last + 1 - first;
   const auto count = std::min<std::uint64_t>(beyond, paging.limit);
   const std::uint64_t lowest = upwards ? first : last + 1 - count;
-  Page<Request> page{.items = {}, .total = size, .remaining = beyond - count};
+  Page<FoundRequest> page{.items = {}, .total = size, .remaining = beyond - count};
   page.items.reserve(count);
   for (std::uint64_t place = 0; place < count; ++place) {
     const std::uint64_t id = ascending ? lowest + place : lowest + count - 1 - place;
@@ -224,14 +224,14 @@ std::unexpected<Refusal> no_border(std::string_view kind) {
 
 }  // namespace
 
-std::expected<Page<Request>, Refusal> list_requests(const Farm& farm, const RequestQuery& query) {
+std::expected<Page<FoundRequest>, Refusal> list_requests(const Farm& farm, const RequestQuery& query) {
   if (query.border && farm.find_request(*query.border) == nullptr) return no_border("request");
   if (query.sort == RequestSort::kId && is_unfiltered(query.filter)) return page_of_all(farm, query);
   return with_key_of(farm.list_columns(), query.sort,
                      [&](auto key_of) { return page_by(farm, query, std::move(key_of)); });
 }
 
-std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const WorkerQuery& query) {
+std::expected<Page<const Worker*>, Refusal> list_workers(const Farm& farm, const WorkerQuery& query) {
   const Worker* border = query.border ? farm.find_worker(*query.border) : nullptr;
   if (query.border && border == nullptr) return no_border("worker");
   auto groups = query.filter.groups;
@@ -243,7 +243,7 @@ std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const Worker
     if (offers(worker.registration.caps, query.filter.caps)) builder.add(&worker);
   }
   auto found = builder.take();
-  return Page<Worker>{.items = std::move(found.items), .total = found.total, .remaining = found.remaining};
+  return Page<const Worker*>{.items = std::move(found.items), .total = found.total, .remaining = found.remaining};
 }
 
 }  // namespace boruta::farm

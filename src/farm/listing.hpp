@@ -60,9 +60,9 @@ struct WorkerQuery {
 };
 
 /// Points into the farm: valid until it changes.
-template <class Record>
+template <class Found>
 struct Page {
-  std::vector<const Record*> items;
+  std::vector<Found> items;
   /// How many match, wherever they are.
   std::size_t total = 0;
   /// How many match beyond the page, in the direction of travel.
@@ -72,9 +72,9 @@ struct Page {
 /// Ties go by id, in the same order. States are ordered by their names. By id and without filter it costs what the
 /// page has, whatever the number of requests; else it looks at all of them, at a few bytes each. kPageBorderNotFound:
 /// there is no such border.
-[[nodiscard]] std::expected<Page<Request>, Refusal> list_requests(const Farm& farm, const RequestQuery& query);
+[[nodiscard]] std::expected<Page<FoundRequest>, Refusal> list_requests(const Farm& farm, const RequestQuery& query);
 
 /// The same for workers, ties by UUID; groups are ordered name by name.
-[[nodiscard]] std::expected<Page<Worker>, Refusal> list_workers(const Farm& farm, const WorkerQuery& query);
+[[nodiscard]] std::expected<Page<const Worker*>, Refusal> list_workers(const Farm& farm, const WorkerQuery& query);
 
 }  // namespace boruta::farm

@@ -123,7 +123,7 @@ TEST(Request, ClosedTellsByWhom) {
 TEST(Request, DefaultsComeFromPolicyAndCalendar) {
   FarmFixture farm;
   farm.create("alice");
-  const auto& request = farm.request(RequestId{1});
+  const auto request = farm.request(RequestId{1});
   EXPECT_EQ(request.valid_after.at, farm.now().wall);
   EXPECT_EQ(format_rfc3339(request.deadline), "2026-02-01T12:00:00Z");
   EXPECT_EQ(request.lease, 1h);

@@ -28,6 +28,8 @@ struct Touched {
   std::vector<RequestId> requests;
   std::vector<WorkerUuid> workers;
   std::vector<RequestId> creations;
+  /// Of the workers, those that came, went, or changed what they offer to whom: capabilities and groups.
+  std::vector<WorkerUuid> offers;
 
   [[nodiscard]] bool empty() const {
     return users.empty() && groups.empty() && tokens.empty() && requests.empty() && workers.empty() &&

@@ -221,12 +221,12 @@ Task<HttpResponse> Api::get_usage(const Call* call) {
       if (!since) return std::unexpected(since.error());
       const std::uint64_t size = view.farm().requests().size();
       for (std::uint64_t id = first; id <= size && id < first + kUsageSlice; ++id) {
-        const auto& request = *view.farm().find_request(RequestId{id});
-        if (!had_worker_since(request, *since)) continue;
+        const auto request = view.farm().find_request(RequestId{id});
+        if (!had_worker_since(*request, *since)) continue;
         if (++rows > limits::kListPage) {
           return invalid(fmt::format("more than {} jobs ran since then: ask for a shorter time", limits::kListPage));
         }
-        write_usage(json, view.farm(), request, view.now());
+        write_usage(json, view.farm(), *request, view.now());
       }
       return size;
     };

@@ -26,7 +26,7 @@ Task<HttpResponse> Api::explain_request(const Call* call) {
   const auto with_workers = decode_with_workers(call->request->query);
   if (!with_workers) co_return refused(with_workers.error());
   auto show = [id = *id, workers = *with_workers](server::View& view) -> std::expected<HttpResponse, Refusal> {
-    const auto* request = view.farm().find_request(id);
+    const auto request = view.farm().find_request(id);
     if (request == nullptr) return std::unexpected(Refusal{.code = RefusalCode::kRequestNotFound, .detail = {}});
     auto response = json_response();
     JsonWriter json(response.body);

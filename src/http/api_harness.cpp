@@ -138,7 +138,7 @@ void ApiHarness::run_agents(std::optional<WorkerUuid> broken) {
   for (bool busy = true; busy;) {
     busy = false;
     for (const auto id : farm().open_requests()) {
-      if (farm().find_request(id)->job) coordinator_->set_tunnel_ready(id, true);
+      if (farm().find_open_request(id)->job) coordinator_->set_tunnel_ready(id, true);
     }
     const auto workers = farm().workers();
     for (const auto& [uuid, worker] : workers) busy = answer_for(worker, uuid == broken) || busy;
@@ -163,7 +163,7 @@ bool ApiHarness::answer_for(const farm::Worker& worker, bool broken) {
   if (worker.state == farm::WorkerState::kBusy) {
     return submit(farm::FinishMaintenance{.uuid = uuid, .generation = generation, .error = error})->size() > 0;
   }
-  if (worker.state == farm::WorkerState::kRunning && !farm().find_request(*worker.job)->job->granted) {
+  if (worker.state == farm::WorkerState::kRunning && !farm().find_open_request(*worker.job)->job->granted) {
     return submit(farm::FinishGrant{.uuid = uuid, .generation = generation, .error = error})->size() > 0;
   }
   return false;

@@ -99,7 +99,7 @@ Task<HttpResponse> Api::get_request(const Call* call) {
   const auto id = decode_request_id(call->id);
   if (!id) co_return refused(id.error());
   auto show = [this, id = *id](server::View& view) -> std::expected<HttpResponse, Refusal> {
-    const auto* request = view.farm().find_request(id);
+    const auto request = view.farm().find_request(id);
     if (request == nullptr) return std::unexpected(Refusal{.code = RefusalCode::kRequestNotFound, .detail = {}});
     // Its place in the queue is a guess about others, which promises nothing: no reason to wait for their events.
     view.depends_on(request->last_event);
@@ -129,7 +129,7 @@ Task<HttpResponse> Api::list_requests(const Call* call) {
     json.begin_array();
     std::vector<farm::Request> rest;
     std::size_t written = 0;
-    for (const auto* request : page->items) {
+    for (const auto& request : page->items) {
       if (written++ < kListSlice) {
         write_request(json, view.farm(), *request, view.now());
       } else {

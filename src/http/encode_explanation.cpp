@@ -39,7 +39,7 @@ void write_lease_time(JsonWriter& json, std::string_view key, const std::optiona
 }
 
 std::string_view owner_of(const farm::Farm& farm, const std::optional<RequestId>& id) {
-  const auto* request = id ? farm.find_request(*id) : nullptr;
+  const auto request = id ? farm.find_request(*id) : farm::FoundRequest();
   const auto* owner = request == nullptr ? nullptr : farm.find_user(request->owner);
   return owner == nullptr ? std::string_view{} : owner->name;
 }
@@ -117,7 +117,7 @@ void write_explanation(JsonWriter& json, const server::View& view, const match::
   write_text(json, "State", farm::to_string(farm::RequestState::kWaiting));
   write_text(json, "Reason", {});
   write_text(json, "Asked", format_demand(*ask.demand));
-  const auto* request = ask.id ? view.farm().find_request(*ask.id) : nullptr;
+  const auto* request = ask.id ? view.farm().find_open_request(*ask.id) : nullptr;
   json.key("ReadySince");
   if (request != nullptr && ask.valid_after <= view.now().wall) {
     json.time(match::ready_since(*request));

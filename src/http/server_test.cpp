@@ -46,7 +46,7 @@ TEST(Acquire, IsGivenUpWhenTheClientHangsUp) {
   const auto uuid = harness.add_worker("fa4e0000-0000-4000-8000-000000000001", {});
   EXPECT_TRUE(harness.submit(farm::SetWorkerState{.uuid = uuid, .state = farm::WorkerState::kIdle}));
   harness.run_agents();
-  const auto& job = harness.farm().find_request(RequestId{1})->job;
+  const auto& job = harness.farm().find_open_request(RequestId{1})->job;
   ASSERT_TRUE(job);
   EXPECT_TRUE(job->claim_by) << "somebody acquired the worker";
 }

@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace boruta::match {
 namespace {
 
 template <class Key>
-void merge_sorted(std::vector<Key>& into, const std::vector<Key>& from) {
-  if (from.empty()) return;
+void merge_sorted(std::vector<Key>& into, std::vector<Key> from) {
+  if (std::ranges::includes(into, from)) return;
+  if (into.empty()) {
+    into = std::move(from);
+    return;
+  }
   std::vector<Key> both;
   both.reserve(into.size() + from.size());
   std::ranges::set_union(into, from, std::back_inserter(both));
@@ -43,28 +48,29 @@ farm::NextDeadline Engine::next_deadline() const {
   return farm::NextDeadline{.wall = earlier(farm.wall, matcher.wall), .lease = earlier(farm.lease, matcher.lease)};
 }
 
-void Engine::apply(const farm::Events& events, Now now, Step& step) {
+void Engine::apply(farm::Events events, Now now, Step& step) {
   farm::Touched touched;
   for (const auto& event : events) farm::apply_event(farm_, event, touched);
   matcher_.observe(farm_, touched, now);
-  step.events.insert(step.events.end(), events.begin(), events.end());
-  merge_sorted(step.touched.users, touched.users);
-  merge_sorted(step.touched.groups, touched.groups);
-  merge_sorted(step.touched.tokens, touched.tokens);
-  merge_sorted(step.touched.requests, touched.requests);
-  merge_sorted(step.touched.workers, touched.workers);
-  merge_sorted(step.touched.creations, touched.creations);
+  std::ranges::move(events, std::back_inserter(step.events));
+  merge_sorted(step.touched.users, std::move(touched.users));
+  merge_sorted(step.touched.groups, std::move(touched.groups));
+  merge_sorted(step.touched.tokens, std::move(touched.tokens));
+  merge_sorted(step.touched.requests, std::move(touched.requests));
+  merge_sorted(step.touched.workers, std::move(touched.workers));
+  merge_sorted(step.touched.creations, std::move(touched.creations));
+  merge_sorted(step.touched.offers, std::move(touched.offers));
 }
 
 void Engine::run_due(Now now, Step& step) {
   for (auto events = farm::decide_due(farm_, now); !events.empty(); events = farm::decide_due(farm_, now)) {
-    apply(events, now, step);
+    apply(std::move(events), now, step);
   }
 }
 
 void Engine::run_matches(Now now, Step& step) {
   for (auto events = matcher_.next(farm_, now); !events.empty(); events = matcher_.next(farm_, now)) {
-    apply(events, now, step);
+    apply(std::move(events), now, step);
   }
 }
 

@@ -37,7 +37,7 @@ class Engine {
   [[nodiscard]] farm::NextDeadline next_deadline() const;
 
  private:
-  void apply(const farm::Events& events, Now now, Step& step);
+  void apply(farm::Events events, Now now, Step& step);
   void run_due(Now now, Step& step);
   void run_matches(Now now, Step& step);
 

@@ -32,7 +32,7 @@ std::optional<Instant> free_at(const farm::Farm& farm, const farm::Worker& worke
   if (worker.state == farm::WorkerState::kIdle) return now.lease;
   if (worker.state == farm::WorkerState::kPrepare) return worker.respond_by;
   if (worker.state != farm::WorkerState::kRunning) return std::nullopt;
-  return end_of(*farm.find_request(*worker.job), lengths) + farm.policy().respond_within;
+  return end_of(*farm.find_open_request(*worker.job), lengths) + farm.policy().respond_within;
 }
 
 /// Work that others may do on the workers that fit, poured onto them.
@@ -73,7 +73,7 @@ std::optional<Instant> bound(const farm::Farm& farm, const Competition& competit
                              Now now) {
   const auto& policy = farm.policy();
   const auto needs = needs_of(farm, ask.demand, ask.owner);
-  const auto length = [&](RequestId id) { return length_of(*farm.find_request(id), policy, lengths); };
+  const auto length = [&](RequestId id) { return length_of(*farm.find_open_request(id), policy, lengths); };
   // Until it is ready even those behind it may take workers: one job each may reach beyond.
   const auto ready_in = std::max(ask.valid_after - now.wall, Duration::zero());
   auto earliest = now.lease + ready_in;
@@ -96,7 +96,7 @@ std::optional<Instant> bound(const farm::Farm& farm, const Competition& competit
   // Those behind that are overdue by then may come first as well.
   std::vector<std::pair<Instant, RequestId>> overdue;
   for (const auto id : competition.behind) {
-    const auto at = ready_since(*farm.find_request(id)) + policy.overdue_after;
+    const auto at = ready_since(*farm.find_open_request(id)) + policy.overdue_after;
     overdue.emplace_back(now.lease + std::max(at - now.wall, Duration::zero()), id);
   }
   std::ranges::sort(overdue);

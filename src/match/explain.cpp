@@ -86,7 +86,7 @@ std::string out_of_service(const farm::Worker& worker) {
 /// Why `first`, which runs while `ask` waits, came before it; empty if it was there first, or if that cannot be told
 /// any more.
 std::string why_started_first(const farm::Farm& farm, const farm::Request& first, const Ask& ask) {
-  const auto* own = ask.id ? farm.find_request(*ask.id) : nullptr;
+  const auto* own = ask.id ? farm.find_open_request(*ask.id) : nullptr;
   if (own == nullptr) return {};
   if (first.job->started <= ready_since(*own)) return {};
   if (first.job->overdue) {
@@ -147,7 +147,7 @@ WorkerVerdict judge(const farm::Farm& farm, const farm::Worker& worker, const Ne
     verdict.fitness = Fitness::kPreparing;
     verdict.until = worker.respond_by;
   } else {
-    const auto& request = *farm.find_request(*worker.job);
+    const auto& request = *farm.find_open_request(*worker.job);
     verdict.fitness = Fitness::kBusy;
     verdict.job = request.id;
     verdict.until = std::max(farm::end_of(*request.job, farm.policy()), now.lease);
@@ -189,7 +189,7 @@ Explanation explain(const farm::Farm& farm, const Matcher& matcher, const Ask& a
     return std::tuple(verdict.fitness, verdict.until.value_or(Instant{}), verdict.misses.size());
   });
   for (const auto id : competition.ahead) {
-    explanation.ahead.push_back(AheadRequest{.id = id, .why = why_ahead(farm, *farm.find_request(id), ask, now)});
+    explanation.ahead.push_back(AheadRequest{.id = id, .why = why_ahead(farm, *farm.find_open_request(id), ask, now)});
   }
   explanation.estimate = estimate(farm, competition, ask, now);
   return explanation;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "match/bits.hpp"
+#include "match/heads.hpp"
 #include "match/matcher.hpp"
 #include "match/queue.hpp"
 
@@ -88,7 +89,7 @@ class Slots {
 
 /// The matcher's index. A signature and a class are numbered by slots, and which fits which is a bit in each; of every
 /// signature the head of its queue stands in one array. So the best request for a worker is found in one run over the
-/// bits of "fits its class and has somebody ready", and a change of a queue's head is one write.
+/// bits of "fits its class and has somebody ready", and a change of a queue's head is a write or two.
 class Matcher::Index {
  public:
   Index(const farm::Farm& farm, Now now);
@@ -125,7 +126,7 @@ class Matcher::Index {
     std::set<std::pair<Instant, RequestId>> by_age;
     /// The one that goes first because it is overdue.
     std::optional<RequestId> overdue;
-    /// When to look again.
+    /// When to look again: not later than the next one is overdue.
     std::optional<Instant> check_at;
   };
   struct NeedsHash {
@@ -143,7 +144,8 @@ class Matcher::Index {
   void dequeue(RequestId id, const WaitingRequest& waiting);
 
   // Owners
-  void follow_job(const farm::Farm& farm, const farm::Request& request, Now now);
+  /// `request` is null if it has ended.
+  void follow_job(const farm::Farm& farm, RequestId id, const farm::Request* request, Now now);
   void refresh_overdue(const farm::Farm& farm, UserId owner, Now now);
   void set_overdue(const farm::Farm& farm, OwnerQueue& queue, std::optional<RequestId> id);
   void set_key(RequestId id, std::uint8_t priority);
@@ -154,7 +156,9 @@ class Matcher::Index {
   [[nodiscard]] bool is_held(const farm::Farm& farm, const Needs& needs) const;
 
   // Workers
-  void follow(const farm::Farm& farm, WorkerUuid uuid, Now now);
+  /// The worker came, went, or changed what it offers.
+  void follow_offer(const farm::Farm& farm, WorkerUuid uuid, Now now);
+  void follow_availability(const farm::Farm& farm, WorkerUuid uuid);
   void add(const farm::Farm& farm, const farm::Worker& worker, Now now);
   void remove(const farm::Farm& farm, WorkerUuid uuid, Now now);
   void move(const farm::Farm& farm, const farm::Worker& worker, Now now);
@@ -169,7 +173,6 @@ class Matcher::Index {
   [[nodiscard]] std::set<WorkerUuid> find_pinned(const farm::Farm& farm, const Needs& needs) const;
   [[nodiscard]] Class& class_for(const farm::Worker& worker);
   void drop(Class& of);
-  void publish_head(Signature& signature);
   void count_fitting(const farm::Farm& farm, Signature& signature, std::ptrdiff_t change, Now now);
   void mark_unservable(const farm::Farm& farm, const Signature& signature);
   void set_invalid_at(Signature& signature, std::optional<Instant> at);
@@ -202,9 +205,7 @@ class Matcher::Index {
   Slots<Signature> signature_slots_;
   std::map<std::pair<Capabilities, Groups>, std::unique_ptr<Class>> classes_;
   Slots<Class> class_slots_;
-  /// By signature slot: the head of its queue, and whether it has one.
-  std::vector<QueueKey> heads_;
-  Bits waiting_signatures_;
+  Heads heads_;
   /// Classes with an idle worker.
   Bits idle_classes_;
   /// Classes that have a capability with a value.

@@ -78,8 +78,7 @@ Matcher::Index::Choice Matcher::Index::best_for(const farm::Farm& farm, WorkerUu
   const auto& known = workers_.at(uuid);
   Choice best{.worker = uuid};
   if (farm.policy().order == farm::QueueOrder::kFifo) {
-    Bits::for_each_common(known.of->signatures, waiting_signatures_,
-                          [&](std::size_t slot) { best.key = std::min(best.key, heads_[slot]); });
+    best.key = heads_.first_of(known.of->signatures);
     for (const auto* signature : known.pinned) best.key = std::min(best.key, signature->head());
     return best;
   }
@@ -93,8 +92,8 @@ Matcher::Index::Choice Matcher::Index::best_for(const farm::Farm& farm, WorkerUu
     auto& first = first_of.try_emplace(*signature.needs.owner, key).first->second;
     first = std::min(first, key);
   };
-  Bits::for_each_common(known.of->signatures, waiting_signatures_,
-                        [&](std::size_t slot) { consider(signature_slots_.at(slot), heads_[slot]); });
+  Bits::for_each_common(known.of->signatures, heads_.waiting(),
+                        [&](std::size_t slot) { consider(signature_slots_.at(slot), heads_.at(slot)); });
   for (const auto* signature : known.pinned) consider(*signature, signature->head());
   for (const auto& [owner, key] : first_of) {
     const Choice found{.key = key, .use = farm.loads().use(owner, now.wall), .worker = uuid};
@@ -130,7 +129,7 @@ bool Matcher::Index::better(WorkerUuid left, WorkerUuid right) const {
 }
 
 farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& choice, Now now) const {
-  const auto* request = farm.find_request(id_of(choice.key));
+  const auto* request = farm.find_open_request(id_of(choice.key));
   const auto* worker = farm.find_worker(choice.worker);
   BORUTA_ASSERT(request != nullptr && worker != nullptr);
   const auto& policy = farm.policy();
@@ -154,8 +153,8 @@ farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& cho
 farm::Events Matcher::Index::mark_servable(const farm::Farm& farm, Now now) {
   auto ids = std::exchange(newly_unservable_, {});
   std::erase_if(ids, [&](RequestId id) {
-    const auto* request = farm.find_request(id);
-    return request->state != farm::RequestState::kWaiting || request->was_servable;
+    const auto* request = farm.find_open_request(id);
+    return request == nullptr || request->state != farm::RequestState::kWaiting || request->was_servable;
   });
   if (ids.empty()) return {};
   std::ranges::sort(ids);
@@ -165,15 +164,17 @@ farm::Events Matcher::Index::mark_servable(const farm::Farm& farm, Now now) {
 }
 
 farm::Events Matcher::Index::invalidate(const farm::Farm& farm, Now now) {
+  const auto is_due = [&] { return !invalid_at_.empty() && invalid_at_.begin()->first <= now.lease; };
+  if (!is_due()) return {};
   farm::Emitter out(farm, farm::Actor{}, now);
-  while (!invalid_at_.empty() && invalid_at_.begin()->first <= now.lease) {
+  while (is_due()) {
     auto& signature = signature_slots_.at(invalid_at_.begin()->second);
     // Requests that came here later have time left.
     std::optional<Instant> next;
     const auto judge = [&](const auto& queue) {
       for (const auto key : queue) {
         const auto id = id_of(key);
-        if (!farm.find_request(id)->was_servable) continue;
+        if (!farm.find_open_request(id)->was_servable) continue;
         const auto since = requests_.at(id).unservable_since;
         if (since && *since + farm.policy().invalid_after > now.lease) {
           next = earlier(next, *since + farm.policy().invalid_after);

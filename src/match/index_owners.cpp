@@ -7,18 +7,19 @@
 /// What concerns all requests of an owner together: the overdue one that goes first, and ceilings on running jobs.
 namespace boruta::match {
 
-void Matcher::Index::follow_job(const farm::Farm& farm, const farm::Request& request, Now now) {
-  if (!request.job || !request.job->overdue) return;
-  const bool runs = request.state == farm::RequestState::kInProgress;
-  if (runs == overdue_jobs_.contains(request.id)) return;
-  if (runs) {
-    overdue_jobs_.emplace(request.id, request.owner);
-    ++owners_with_overdue_jobs_[request.owner];
-  } else {
-    overdue_jobs_.erase(request.id);
-    if (--owners_with_overdue_jobs_[request.owner] == 0) owners_with_overdue_jobs_.erase(request.owner);
+void Matcher::Index::follow_job(const farm::Farm& farm, RequestId id, const farm::Request* request, Now now) {
+  const auto known = overdue_jobs_.find(id);
+  if (request == nullptr) {
+    if (known == overdue_jobs_.end()) return;
+    const auto owner = known->second;
+    overdue_jobs_.erase(known);
+    if (--owners_with_overdue_jobs_[owner] == 0) owners_with_overdue_jobs_.erase(owner);
+    refresh_overdue(farm, owner, now);
+  } else if (request->job->overdue && known == overdue_jobs_.end()) {
+    overdue_jobs_.emplace(id, request->owner);
+    ++owners_with_overdue_jobs_[request->owner];
+    refresh_overdue(farm, request->owner, now);
   }
-  refresh_overdue(farm, request.owner, now);
 }
 
 /// Of the owner's ready requests that a registered worker could serve, the oldest goes first if it is overdue and no
@@ -52,7 +53,7 @@ void Matcher::Index::refresh_overdue(const farm::Farm& farm, UserId owner, Now n
 
 void Matcher::Index::set_overdue(const farm::Farm& farm, OwnerQueue& queue, std::optional<RequestId> id) {
   if (queue.overdue == id) return;
-  if (queue.overdue) set_key(*queue.overdue, farm.find_request(*queue.overdue)->priority.value);
+  if (queue.overdue) set_key(*queue.overdue, farm.find_open_request(*queue.overdue)->priority.value);
   queue.overdue = id;
   if (id) set_key(*id, kOverdue);
 }
@@ -63,7 +64,7 @@ void Matcher::Index::set_key(RequestId id, std::uint8_t priority) {
   signature.ready.erase(waiting.key);
   waiting.key = key_of(priority, id);
   signature.ready.insert(waiting.key);
-  publish_head(signature);
+  heads_.set(signature.slot, signature.head());
 }
 
 void Matcher::Index::check_overdue(const farm::Farm& farm, Now now) {
@@ -93,7 +94,7 @@ void Matcher::Index::refresh_hold(const farm::Farm& farm, Signature& signature) 
   const bool held = is_held(farm, signature.needs);
   if (held == signature.held) return;
   signature.held = held;
-  publish_head(signature);
+  heads_.set(signature.slot, signature.head());
   if (held) {
     hot_signatures_.erase(signature.slot);
   } else {

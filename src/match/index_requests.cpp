@@ -18,7 +18,8 @@ void Matcher::Index::observe(const farm::Farm& farm, const farm::Touched& touche
     }
   }
   if (!owners.empty()) judge_anew(farm, owners, now);
-  for (const auto uuid : touched.workers) follow(farm, uuid, now);
+  for (const auto uuid : touched.offers) follow_offer(farm, uuid, now);
+  for (const auto uuid : touched.workers) follow_availability(farm, uuid);
   for (const auto id : touched.requests) follow(farm, id, now);
   if (!owners.empty()) {
     refresh_limits(farm);
@@ -33,15 +34,15 @@ void Matcher::Index::observe(const farm::Farm& farm, const farm::Touched& touche
 }
 
 void Matcher::Index::follow(const farm::Farm& farm, RequestId id, Now now) {
-  const auto* request = farm.find_request(id);
+  const auto* request = farm.find_open_request(id);
   const auto known = requests_.find(id);
-  if (request->state != farm::RequestState::kWaiting) {
+  if (request == nullptr || request->state != farm::RequestState::kWaiting) {
     if (known != requests_.end()) {
       const auto waiting = known->second;
       requests_.erase(known);
       remove(farm, id, waiting, now);
     }
-    follow_job(farm, *request, now);
+    follow_job(farm, id, request, now);
   } else if (known == requests_.end()) {
     add(farm, *request, now);
   } else {
@@ -62,7 +63,11 @@ void Matcher::Index::add(const farm::Farm& farm, const farm::Request& request, N
   if (signature.fitting_workers == 0 && request.was_servable && !signature.invalid_at) {
     set_invalid_at(signature, now.lease + farm.policy().invalid_after);
   }
-  refresh_overdue(farm, request.owner, now);
+  if (!waiting.ready) return;
+  const auto& check_at = owners_.at(request.owner).check_at;
+  const bool checked_in_time =
+      check_at && *check_at > now.wall && *check_at <= waiting.ready_since + farm.policy().overdue_after;
+  if (!checked_in_time) refresh_overdue(farm, request.owner, now);
 }
 
 void Matcher::Index::enqueue(RequestId id, WaitingRequest& waiting) {
@@ -73,7 +78,7 @@ void Matcher::Index::enqueue(RequestId id, WaitingRequest& waiting) {
     return;
   }
   signature.ready.insert(waiting.key);
-  if (signature.ready.head() == waiting.key) publish_head(signature);
+  if (signature.ready.head() == waiting.key) heads_.set(signature.slot, signature.head());
   if (!signature.held) hot_signatures_.insert(signature.slot);
   owners_[waiting.owner].by_age.emplace(waiting.ready_since, id);
 }
@@ -87,7 +92,7 @@ void Matcher::Index::dequeue(RequestId id, const WaitingRequest& waiting) {
   }
   const bool was_head = signature.ready.head() == waiting.key;
   signature.ready.erase(waiting.key);
-  if (was_head) publish_head(signature);
+  if (was_head) heads_.set(signature.slot, signature.head());
   auto& queue = owners_.at(waiting.owner);
   queue.by_age.erase({waiting.ready_since, id});
   if (queue.overdue == id) queue.overdue.reset();
@@ -97,7 +102,10 @@ void Matcher::Index::remove(const farm::Farm& farm, RequestId id, const WaitingR
   auto& signature = *waiting.signature;
   dequeue(id, waiting);
   if (signature.unused()) drop(signature);
-  if (waiting.ready) refresh_overdue(farm, waiting.owner, now);
+  if (!waiting.ready) return;
+  // By its going none of the others becomes overdue, unless it stood in their way.
+  const bool stood_first = priority_of(waiting.key) == kOverdue;
+  if (stood_first || owners_.at(waiting.owner).by_age.empty()) refresh_overdue(farm, waiting.owner, now);
 }
 
 void Matcher::Index::requeue(const farm::Farm& farm, const farm::Request& request, WaitingRequest& waiting, Now now) {
@@ -115,14 +123,14 @@ void Matcher::Index::requeue(const farm::Farm& farm, const farm::Request& reques
 void Matcher::Index::judge_anew(const farm::Farm& farm, const std::set<UserId>& owners, Now now) {
   std::vector<RequestId> theirs;
   for (const auto& [id, waiting] : requests_) {
-    if (owners.contains(waiting.owner) && farm.find_request(id)->state == farm::RequestState::kWaiting) {
-      theirs.push_back(id);
-    }
+    if (!owners.contains(waiting.owner)) continue;
+    const auto* request = farm.find_open_request(id);
+    if (request != nullptr && request->state == farm::RequestState::kWaiting) theirs.push_back(id);
   }
   std::ranges::sort(theirs);
   for (const auto id : theirs) {
     const auto waiting = requests_.at(id);
-    const auto* request = farm.find_request(id);
+    const auto* request = farm.find_open_request(id);
     if (needs_of(farm, request->demand, request->owner) == waiting.signature->needs) continue;
     const bool was_servable = waiting.signature->fitting_workers > 0;
     requests_.erase(id);

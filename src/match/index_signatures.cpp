@@ -47,8 +47,7 @@ Signature& Matcher::Index::signature_for(const farm::Farm& farm, Needs needs, No
   signature.needs = std::move(needs);
   signature.slot = signature_slots_.add(&signature);
   signature.held = is_held(farm, signature.needs);
-  if (heads_.size() <= signature.slot) heads_.resize(signature.slot + 1, kNoKey);
-  publish_head(signature);
+  heads_.set(signature.slot, signature.head());
   find_fitting(farm, signature);
   signature.classes.for_each([&](std::size_t slot) { class_slots_.at(slot).signatures.set(signature.slot); });
   for (const auto uuid : signature.pinned_to) workers_.at(uuid).pinned.push_back(&signature);
@@ -132,22 +131,11 @@ void Matcher::Index::drop(Signature& signature) {
   pinned_by_requirement_.erase(signature.slot);
   limited_signatures_.erase(signature.slot);
   hot_signatures_.erase(signature.slot);
-  heads_[signature.slot] = kNoKey;
-  waiting_signatures_.reset(signature.slot);
+  heads_.set(signature.slot, kNoKey);
   signature_slots_.remove(signature.slot);
   const auto needs = signature.needs;
   const auto erased = signatures_.erase(needs);
   BORUTA_ASSERT(erased == 1);
-}
-
-void Matcher::Index::publish_head(Signature& signature) {
-  const auto head = signature.head();
-  heads_[signature.slot] = head;
-  if (head == kNoKey) {
-    waiting_signatures_.reset(signature.slot);
-  } else {
-    waiting_signatures_.set(signature.slot);
-  }
 }
 
 Class& Matcher::Index::class_for(const farm::Worker& worker) {
@@ -201,8 +189,9 @@ void Matcher::Index::count_fitting(const farm::Farm& farm, Signature& signature,
 void Matcher::Index::mark_unservable(const farm::Farm& farm, const Signature& signature) {
   const auto mark = [&](const auto& queue) {
     for (const auto key : queue) {
-      const auto* request = farm.find_request(id_of(key));
-      const bool unmarked = request->state == farm::RequestState::kWaiting && !request->was_servable;
+      const auto* request = farm.find_open_request(id_of(key));
+      const bool unmarked =
+          request != nullptr && request->state == farm::RequestState::kWaiting && !request->was_servable;
       if (unmarked) newly_unservable_.push_back(request->id);
     }
   };

@@ -6,18 +6,6 @@
 namespace boruta::match {
 namespace {
 
-/// Whether the worker still offers what its class does; cheaper than making the class's key.
-bool is_of(const farm::Worker& worker, const Class& of) {
-  if (farm::groups_of(worker) != of.groups) return false;
-  auto expected = of.caps.begin();
-  for (const auto& cap : worker.registration.caps) {
-    if (cap.first == kUuidCap || cap.first == kNameCap) continue;
-    if (expected == of.caps.end() || *expected != cap) return false;
-    ++expected;
-  }
-  return expected == of.caps.end();
-}
-
 std::optional<std::string> name_cap(const farm::Worker& worker) {
   const auto name = worker.registration.caps.find(kNameCap);
   return name == worker.registration.caps.end() ? std::nullopt : std::optional(name->second);
@@ -30,18 +18,20 @@ std::optional<EventSeq> availability(const farm::Worker& worker) {
 
 }  // namespace
 
-void Matcher::Index::follow(const farm::Farm& farm, WorkerUuid uuid, Now now) {
+void Matcher::Index::follow_offer(const farm::Farm& farm, WorkerUuid uuid, Now now) {
   const auto* worker = farm.find_worker(uuid);
-  const auto found = workers_.find(uuid);
+  const bool known = workers_.contains(uuid);
   if (worker == nullptr) {
-    if (found != workers_.end()) remove(farm, uuid, now);
-  } else if (found == workers_.end()) {
-    add(farm, *worker, now);
-  } else if (is_of(*worker, *found->second.of) && name_cap(*worker) == found->second.name) {
-    set_idle(uuid, found->second, availability(*worker));
-  } else {
+    if (known) remove(farm, uuid, now);
+  } else if (known) {
     move(farm, *worker, now);
+  } else {
+    add(farm, *worker, now);
   }
+}
+
+void Matcher::Index::follow_availability(const farm::Farm& farm, WorkerUuid uuid) {
+  if (const auto* worker = farm.find_worker(uuid)) set_idle(uuid, workers_.at(uuid), availability(*worker));
 }
 
 /// The new place comes first: what both places serve must not look unservable in between.

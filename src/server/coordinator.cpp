@@ -109,7 +109,10 @@ void Coordinator::carry(match::Step step, Secret secret, Now now) {
   for (const auto id : step.touched.users) batch.users.push_back(*farm.find_user(id));
   for (const auto& name : step.touched.groups) batch.groups.push_back(farm.limited_groups().at(name));
   for (const auto id : step.touched.tokens) batch.tokens.push_back(farm.tokens().at(id));
-  for (const auto id : step.touched.requests) batch.requests.push_back(*farm.find_request(id));
+  for (const auto id : step.touched.requests) {
+    const auto request = farm.find_request(id);
+    batch.requests.push_back(*request);
+  }
   for (const auto uuid : step.touched.workers) {
     if (const auto* worker = farm.find_worker(uuid)) {
       batch.workers.push_back(*worker);
@@ -213,7 +216,7 @@ Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor 
     if (stopping_) co_return server_stops();
     if (auto allowed = farm::check_owner(engine_.farm(), actor, id); !allowed)
       co_return std::unexpected(allowed.error());
-    const auto* request = engine_.farm().find_request(id);
+    const auto request = engine_.farm().find_request(id);
     if (farm::is_terminal(request->state)) {
       co_await durable_.wait(request->last_event.value);
       co_return not_assigned();
@@ -231,8 +234,9 @@ Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor 
   farm::Command command{.actor = std::move(actor), .body = farm::AcquireWorker{.id = id}};
   const auto acquired = co_await submit(std::move(command));
   if (!acquired) co_return std::unexpected(acquired.error());
-  const auto* request = engine_.farm().find_request(id);
-  if (request->state != farm::RequestState::kInProgress || !keys_.contains(request->job->worker)) {
+  const auto* request = engine_.farm().find_open_request(id);
+  if (request == nullptr || request->state != farm::RequestState::kInProgress ||
+      !keys_.contains(request->job->worker)) {
     co_return not_assigned();
   }
   co_return access_to(*request);

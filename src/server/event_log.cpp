@@ -73,7 +73,7 @@ class FieldsOf {
     add("reason", event.reason);
   }
   void operator()(const farm::JobStarted& event) {
-    if (const auto* request = farm_.find_request(event.id)) add_user(request->owner);
+    if (const auto request = farm_.find_request(event.id); request != nullptr) add_user(request->owner);
     add("tunnel_port", std::to_string(event.tunnel_port));
   }
   void operator()(const farm::JobTunnelMoved& event) { add("tunnel_port", std::to_string(event.tunnel_port)); }

@@ -160,13 +160,13 @@ void Metrics::on_durable(const farm::Events& events, const farm::Touched& /*touc
 void Metrics::take(const farm::JobStarted& event, Instant at) {
   series_->jobs_started.Increment();
   // The record may be newer than the event, but when it was filed does not change.
-  const auto* request = coordinator_.engine().farm().find_request(event.id);
+  const auto request = coordinator_.engine().farm().find_request(event.id);
   if (request != nullptr) series_->waiting.Observe(seconds_of(at - waits_since(*request)));
 }
 
 void Metrics::take(const farm::RequestEnded& event, Instant at) {
   series_->requests_ended.at(place_of(kEndStates, event.state))->Increment();
-  const auto* request = coordinator_.engine().farm().find_request(event.id);
+  const auto request = coordinator_.engine().farm().find_request(event.id);
   if (request != nullptr && request->job) series_->running.Observe(seconds_of(at - request->job->started));
 }
 
@@ -204,7 +204,7 @@ void Metrics::read_farm(const View& view) {
   std::array<std::size_t, kPriorities> length{};
   std::array<Duration, kPriorities> oldest{};
   for (const auto id : farm.open_requests()) {
-    const auto* request = farm.find_request(id);
+    const auto* request = farm.find_open_request(id);
     if (request->state != farm::RequestState::kWaiting) continue;
     const auto place = request->priority.value - limits::kHighestPriority;
     ++length.at(place);

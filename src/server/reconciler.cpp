@@ -67,7 +67,7 @@ std::optional<agent::Command> Reconciler::wanted(const farm::Worker& worker) con
     return command(agent::PutInMaintenance{.message = worker.reason});
   }
   if (!running) return std::nullopt;
-  const auto& job = *coordinator_.engine().farm().find_request(*worker.job)->job;
+  const auto& job = *coordinator_.engine().farm().find_open_request(*worker.job)->job;
   if (job.granted) return std::nullopt;
   return command(
       agent::Grant{.job = *worker.job, .public_keys = {}, .remaining = remaining_of(job, coordinator_.clock().now())});
@@ -96,7 +96,7 @@ void Reconciler::reconcile_agent(WorkerUuid uuid) {
 
 void Reconciler::reconcile_tunnel(RequestId id) {
   const auto& farm = coordinator_.engine().farm();
-  const auto* request = farm.find_request(id);
+  const auto request = farm.find_request(id);
   if (request->last_event > coordinator_.durable()) return;
   if (request->state != farm::RequestState::kInProgress) {
     close_tunnel(id);
@@ -137,8 +137,8 @@ void Reconciler::close_tunnel(RequestId id) {
 }
 
 void Reconciler::tell_remaining(RequestId id) {
-  const auto* request = coordinator_.engine().farm().find_request(id);
-  if (request->state != farm::RequestState::kInProgress) return;
+  const auto* request = coordinator_.engine().farm().find_open_request(id);
+  if (request == nullptr || request->state != farm::RequestState::kInProgress) return;
   agents_.send(request->job->worker,
                agent::JobRemaining{.job = id, .remaining = remaining_of(*request->job, coordinator_.clock().now())});
 }

@@ -112,7 +112,7 @@ class Life {
 
   void check_standing() {
     for (const auto id : engine_.farm().open_requests()) {
-      const auto* request = engine_.farm().find_request(id);
+      const auto* request = engine_.farm().find_open_request(id);
       if (request->state != farm::RequestState::kWaiting) continue;
       const auto found = engine_.matcher().standing(engine_.farm(), id, now_);
       const auto counted = standing(engine_.farm(), *request, now_);
@@ -148,7 +148,7 @@ class Life {
     RC_ASSERT(explanation.standing.position == standing.position);
     RC_ASSERT(explanation.standing.competing == standing.competing);
     for (const auto& ahead : explanation.ahead) {
-      RC_ASSERT(comes_before(farm, *farm.find_request(ahead.id), request, now_));
+      RC_ASSERT(comes_before(farm, *farm.find_open_request(ahead.id), request, now_));
       RC_ASSERT(!ahead.why.empty());
     }
     RC_ASSERT(explanation.ahead.size() == std::min(standing.position - 1, match::kMostShownAhead));

@@ -51,7 +51,7 @@ class Life {
   std::size_t check_estimates() {
     std::map<RequestId, match::Estimate> told;
     for (const auto id : engine_.farm().open_requests()) {
-      const auto& request = *engine_.farm().find_request(id);
+      const auto& request = *engine_.farm().find_open_request(id);
       if (request.state != farm::RequestState::kWaiting) continue;
       auto estimate = match::explain(engine_.farm(), engine_.matcher(), match::ask_of(request), now_).estimate;
       if (estimate.not_later_than) told.emplace(id, std::move(estimate));
@@ -61,7 +61,8 @@ class Life {
     while (!told.empty() && now_.lease < give_up) {
       pass();
       std::erase_if(told, [&](const auto& item) {
-        const auto& request = *engine_.farm().find_request(item.first);
+        const auto found = engine_.farm().find_request(item.first);
+        const auto& request = *found;
         const auto& estimate = item.second;
         const bool waits = request.state == farm::RequestState::kWaiting;
         // A step is as exactly as this test looks.
@@ -111,7 +112,7 @@ class Life {
     now_.lease += kStep;
     static_cast<void>(engine_.tick(now_));
     for (const auto& [uuid, worker] : std::map(engine_.farm().workers())) answer(uuid, worker);
-    for (const auto id : std::set(engine_.farm().open_requests())) use(*engine_.farm().find_request(id));
+    for (const auto id : std::set(engine_.farm().open_requests())) use(*engine_.farm().find_open_request(id));
   }
 
   /// The agent answers some time within its limit.

@@ -33,7 +33,7 @@ auto rank(const farm::Worker& worker) { return std::tuple(match::surplus_of(work
 std::size_t count_running(const farm::Farm& farm, const auto& counts) {
   std::size_t running = 0;
   for (const auto id : farm.open_requests()) {
-    const auto* request = farm.find_request(id);
+    const auto* request = farm.find_open_request(id);
     if (request->state == farm::RequestState::kInProgress && counts(*farm.find_user(request->owner))) ++running;
   }
   return running;
@@ -71,7 +71,7 @@ bool is_overdue(const farm::Farm& farm, const farm::Request& request, Now now) {
   };
   if (!servable(request)) return false;
   for (const auto id : farm.open_requests()) {
-    const auto* other = farm.find_request(id);
+    const auto* other = farm.find_open_request(id);
     if (other->owner != request.owner) continue;
     if (other->state == farm::RequestState::kInProgress && other->job->overdue) return false;
     if (is_ready(*other, now) && age(*other) < age(request) && servable(*other)) return false;
@@ -99,7 +99,7 @@ match::Standing standing(const farm::Farm& farm, const farm::Request& request, N
     if (is_free(worker)) ++standing.fits_idle;
   }
   for (const auto id : farm.open_requests()) {
-    const auto& other = *farm.find_request(id);
+    const auto& other = *farm.find_open_request(id);
     if (!is_ready(other, now) || id == request.id) continue;
     const auto serves_both = [&](const auto& item) {
       return could_serve(farm, request, item.second) && could_serve(farm, other, item.second);
@@ -116,10 +116,10 @@ match::Standing standing(const farm::Farm& farm, const farm::Request& request, N
 
 std::optional<Match> next_match(const farm::Farm& farm, Now now) {
   std::optional<Match> best;
-  for (std::uint64_t id = 1; id <= farm.requests().size(); ++id) {
-    const auto* request = farm.find_request(RequestId{id});
+  for (const auto id : farm.open_requests()) {
+    const auto* request = farm.find_open_request(id);
     if (!is_ready(*request, now) || is_held(farm, *request)) continue;
-    const auto* chosen = best ? farm.find_request(best->request) : nullptr;
+    const auto* chosen = best ? farm.find_open_request(best->request) : nullptr;
     if (chosen != nullptr && comes_before(farm, *chosen, *request, now)) continue;
     const farm::Worker* worker = nullptr;
     for (const auto& [uuid, candidate] : farm.workers()) {

@@ -1,0 +1,109 @@
+#include "farm/request_table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <limits>
+
+namespace boruta::farm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant kNow{1'700'000'000'123'456'789ns};
+
+Request request_of(std::uint64_t id, RequestState state) {
+  return Request{.id = RequestId{id},
+                 .owner = UserId{7},
+                 .priority = {3},
+                 .state = state,
+                 .was_servable = true,
+                 .demand = std::make_shared<const Demand>(),
+                 .valid_after = {.at = kNow, .offset_minutes = -210},
+                 .deadline = {.at = kNow + 24h, .offset_minutes = 60},
+                 .created = kNow - 5ns,
+                 .changed = kNow + 3h + 1ns,
+                 .lease = 1h,
+                 .claim_within = 1500ms,
+                 .job = std::nullopt,
+                 .reason = "closed by alice",
+                 .last_event = {300}};
+}
+
+Job some_job() {
+  return Job{.worker = WorkerUuid::parse("fa4e0000-0000-4000-8000-0000000000ff").value(),
+             .started = kNow + 1min,
+             .timeout = kNow + 2min,
+             .timeout_max = kNow + 24h,
+             .claim_by = kNow + 11min,
+             .paused_since = kNow + 90s,
+             .pause_used = 7ns,
+             .tunnel_port = 39'999,
+             .granted = true,
+             .overdue = true};
+}
+
+/// `request`, filed and ended: as it is found then.
+Request ended(Request request) {
+  RequestTable table;
+  const auto state = std::exchange(request.state, RequestState::kWaiting);
+  table.append(request);
+  auto* open = table.find_open(request.id);
+  open->state = state;
+  table.update(*open);
+  EXPECT_EQ(table.find_open(request.id), nullptr);
+  const auto found = table.find(request.id);
+  return *found;
+}
+
+TEST(RequestTable, GivesBackWhatEnded) {
+  auto request = request_of(1, RequestState::kCancelled);
+  EXPECT_EQ(ended(request), request);
+  request.job = some_job();
+  request.state = RequestState::kFailed;
+  EXPECT_EQ(ended(request), request);
+  request.job->claim_by.reset();
+  request.job->paused_since.reset();
+  request.reason.clear();
+  EXPECT_EQ(ended(request), request);
+}
+
+TEST(RequestTable, GivesBackTheFarthestTimesAndTheLongestTexts) {
+  auto request = request_of(1, RequestState::kTimeout);
+  request.valid_after.at = Instant::min();
+  request.created = Instant::max();
+  request.changed = Instant::min();
+  request.lease = Duration::max();
+  request.claim_within = Duration::min();
+  request.last_event = {std::numeric_limits<std::uint64_t>::max()};
+  request.reason = std::string(1'024, '\0');
+  EXPECT_EQ(ended(request), request);
+}
+
+TEST(RequestTable, FindsEachOfManyThatEndInAnyOrder) {
+  RequestTable table;
+  constexpr std::uint64_t kCount = 1'000;
+  for (std::uint64_t id = 1; id <= kCount; ++id) table.append(request_of(id, RequestState::kWaiting));
+  EXPECT_EQ(table.next_id(), RequestId{kCount + 1});
+  // 7 and the count have no common divisor: each comes once.
+  for (std::uint64_t step = 0; step < kCount / 2; ++step) {
+    auto* open = table.find_open(RequestId{(step * 7) % kCount + 1});
+    open->state = RequestState::kDone;
+    open->reason = "step " + std::to_string(step);
+    table.update(*open);
+  }
+  for (std::uint64_t step = 0; step < kCount; ++step) {
+    const RequestId id{(step * 7) % kCount + 1};
+    const bool open = step >= kCount / 2;
+    EXPECT_EQ(table.find_open(id) != nullptr, open);
+    const auto found = table.find(id);
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->id, id);
+    EXPECT_EQ(found->reason, open ? "closed by alice" : "step " + std::to_string(step));
+  }
+  EXPECT_EQ(table.find(RequestId{0}), nullptr);
+  EXPECT_EQ(table.find(RequestId{kCount + 1}), nullptr);
+}
+
+}  // namespace
+}  // namespace boruta::farm

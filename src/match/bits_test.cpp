@@ -1,0 +1,96 @@
+#include "match/bits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <random>
+#include <set>
+
+#include "match/heads.hpp"
+
+namespace boruta::match {
+namespace {
+
+/// Spread over several words of the summary, with gaps.
+constexpr std::size_t kPlaces = 3 * 64 * 64;
+
+class RandomSets {
+ public:
+  [[nodiscard]] std::size_t pick(std::size_t below) {
+    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_);
+  }
+
+  /// The same members in both; some words are emptied again.
+  void fill(Bits& bits, std::set<std::size_t>& model) {
+    for (std::size_t count = pick(200); count > 0; --count) {
+      const auto place = pick(4) == 0 ? pick(kPlaces) : pick(100);
+      bits.set(place);
+      model.insert(place);
+    }
+    for (std::size_t count = pick(200); count > 0; --count) {
+      const auto place = pick(100);
+      bits.reset(place);
+      model.erase(place);
+    }
+  }
+
+ private:
+  std::mt19937_64 random_{1};
+};
+
+std::vector<std::size_t> members(const Bits& bits) {
+  std::vector<std::size_t> found;
+  bits.for_each([&found](std::size_t place) { found.push_back(place); });
+  return found;
+}
+
+TEST(Bits, AreSets) {
+  RandomSets random;
+  for (int round = 0; round < 300; ++round) {
+    Bits left;
+    Bits right;
+    std::set<std::size_t> left_model;
+    std::set<std::size_t> right_model;
+    random.fill(left, left_model);
+    random.fill(right, right_model);
+    EXPECT_EQ(members(left), std::vector(left_model.begin(), left_model.end()));
+    EXPECT_EQ(left.none(), left_model.empty());
+    for (const auto place : right_model) EXPECT_EQ(left.test(place), left_model.contains(place));
+    std::vector<std::size_t> common;
+    std::ranges::set_intersection(left_model, right_model, std::back_inserter(common));
+    EXPECT_EQ(Bits::intersect(left, right), !common.empty());
+    left.keep_common(right);
+    EXPECT_EQ(members(left), common);
+  }
+}
+
+TEST(Heads, FindTheFirstOfAnySlots) {
+  RandomSets random;
+  Heads heads;
+  std::map<std::size_t, QueueKey> model;
+  for (int round = 0; round < 300; ++round) {
+    for (int changes = 0; changes < 50; ++changes) {
+      const auto slot = random.pick(2) == 0 ? random.pick(200) : random.pick(kPlaces);
+      const auto key = random.pick(3) == 0 ? kNoKey : QueueKey{random.pick(1'000)};
+      heads.set(slot, key);
+      model[slot] = key;
+    }
+    Bits slots;
+    std::set<std::size_t> chosen;
+    random.fill(slots, chosen);
+    auto first = kNoKey;
+    for (const auto slot : chosen) {
+      if (const auto known = model.find(slot); known != model.end()) first = std::min(first, known->second);
+    }
+    EXPECT_EQ(heads.first_of(slots), first);
+  }
+  for (const auto& [slot, key] : model) {
+    EXPECT_EQ(heads.at(slot), key);
+    EXPECT_EQ(heads.waiting().test(slot), key != kNoKey);
+  }
+}
+
+}  // namespace
+}  // namespace boruta::match
