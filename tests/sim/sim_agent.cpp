@@ -13,19 +13,24 @@ using namespace std::chrono_literals;
 constexpr Duration kLeastBackoff = 200ms;
 constexpr Duration kMostBackoff = 5s;
 
-/// One for all: to make a key takes longer than a simulated day.
-const Secret& test_key() {
-  static const Secret kKey = dryad::make_access_key().private_pem;
-  return kKey;
-}
-
 dryad::AgentState first_state(WorkerUuid uuid) {
   dryad::AgentState state;
   state.instance = "instance of " + uuid.to_string();
   return state;
 }
 
+/// Good enough for the server, but it opens nothing.
+const Secret& wrong_key() {
+  static const Secret kKey = dryad::make_access_key().private_pem;
+  return kKey;
+}
+
 }  // namespace
+
+const Secret& agent_key() {
+  static const Secret kKey = dryad::make_access_key().private_pem;
+  return kKey;
+}
 
 /// The agent's end of one stream; it dies with the stream, so what is late on the network finds nobody.
 class SimAgent::Connection final : public AgentEnd {
@@ -42,11 +47,21 @@ class SimAgent::Connection final : public AgentEnd {
 
   void send(agent::FromAgent message) {
     auto& world = agent_.world_;
-    last_arrival_ = std::max(last_arrival_, world.clock().now().lease + world.some_time(100us, 50ms));
-    world.clock().at(last_arrival_, [server = server_, dead = dead_, message = std::move(message)] {
-      const auto end = server.lock();
-      if (end && !*dead) end->arrive(message);
-    });
+    const auto arrival = world.clock().now().lease + world.transit();
+    // Without Register there is no stream.
+    const bool first = std::holds_alternative<agent::Register>(message);
+    if (!first && world.chance(world.weather().double_message)) {
+      world.count("message doubled");
+      arrive(arrival + world.some_time(1ms, 2min), message);
+    }
+    if (!first && world.chance(world.weather().overtake)) {
+      world.count("message overtook others");
+      arrive(std::max(arrival, registered_), std::move(message));
+      return;
+    }
+    last_arrival_ = std::max(last_arrival_, arrival);
+    if (first) registered_ = last_arrival_;
+    arrive(last_arrival_, std::move(message));
   }
 
   std::weak_ptr<ServerEnd> server_;
@@ -55,8 +70,16 @@ class SimAgent::Connection final : public AgentEnd {
   bool deaf_ = false;
 
  private:
+  void arrive(Instant at, agent::FromAgent message) {
+    agent_.world_.clock().at(at, [server = server_, dead = dead_, message = std::move(message)] {
+      const auto end = server.lock();
+      if (end && !*dead) end->arrive(message);
+    });
+  }
+
   SimAgent& agent_;
   Instant last_arrival_{};
+  Instant registered_{};
 };
 
 SimAgent::SimAgent(World* world, WorkerUuid uuid, Capabilities caps, std::function<SimServer*()> server)
@@ -119,6 +142,18 @@ void SimAgent::break_stream() {
   });
 }
 
+/// What it says of the present it may believe itself: only of the past does the server know better.
+void SimAgent::lie(const dryad::Operation& operation) {
+  const auto newest = disk_.saved().generation.value;
+  if (!connection_ || newest == 0) return;
+  world_.count("agent lied");
+  connection_->send(agent::Done{.kind = agent::kind_of({.generation = {}, .body = operation}),
+                                .generation = {world_.pick(0, newest - 1)},
+                                .error = world_.chance(200) ? "it lies" : "",
+                                .username = "boruta-user",
+                                .private_key = wrong_key()});
+}
+
 void SimAgent::server_died() {
   if (!connection_) return;
   world_.clock().after(world_.some_time(0s, 2s), [this, connection = connection_, life = life_] {
@@ -178,6 +213,7 @@ void SimAgent::on(dryad::SendMessage action) {
 
 void SimAgent::on(const dryad::StartOperation& action) {
   const auto& weather = world_.weather();
+  if (world_.chance(weather.lie)) lie(action.operation);
   if (world_.chance(weather.hang_operation)) {
     world_.count("operation hung");
     world_.clock().after(world_.some_time(61s, 200s), [this, life = life_, operation = action.operation] {
@@ -198,7 +234,7 @@ void SimAgent::finish(const dryad::Operation& operation) {
   } else if (std::holds_alternative<agent::Prepare>(operation)) {
     world_.clean(uuid_);
     result.username = "boruta-user";
-    result.private_key = test_key();
+    result.private_key = agent_key();
   } else if (std::holds_alternative<agent::EndJob>(operation)) {
     world_.clean(uuid_);
   }

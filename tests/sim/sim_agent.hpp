@@ -50,6 +50,7 @@ class SimAgent {
   void die();
   void stream_ended();
   void finish(const dryad::Operation& operation);
+  void lie(const dryad::Operation& operation);
   void arm();
 
   World& world_;

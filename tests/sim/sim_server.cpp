@@ -13,7 +13,10 @@ void SimCommitter::submit(store::EventBatch batch) {
 
 void SimCommitter::commit_later() {
   under_way_ = true;
-  world_.clock().after(world_.some_time(100us, 20ms), [this, alive = alive_] {
+  if (in_hand_.empty()) in_hand_ = std::exchange(waiting_, {});
+  const bool slow = world_.chance(world_.weather().slow_commit);
+  if (slow) world_.count("commit slow");
+  world_.clock().after(slow ? world_.some_time(20ms, 10s) : world_.some_time(100us, 20ms), [this, alive = alive_] {
     if (*alive) commit();
   });
 }
@@ -26,7 +29,7 @@ void SimCommitter::commit() {
     return;
   }
   stalled_ = false;
-  const auto batch = std::exchange(waiting_, {});
+  const auto batch = std::exchange(in_hand_, {});
   const auto appended = world_.disk().append(batch);
   if (!appended) world_.violate("the journal refused a batch: " + appended.error().message);
   // The answer takes its time too: a crash in between leaves changes that nobody was told of.
@@ -49,7 +52,7 @@ std::expected<void, std::string> SimTunnels::open(RequestId job, std::uint16_t /
   const bool known = job.value <= requests.size() && requests[job.value - 1].state == farm::RequestState::kInProgress;
   if (!known) world_.violate("a tunnel was opened for a job that is not durable");
   open_.insert(job);
-  world_.let_in(coordinator_.engine().farm().find_request(job)->job->worker, job);
+  world_.let_in(coordinator_.engine().farm().find_open_request(job)->job->worker, job);
   return {};
 }
 
@@ -70,7 +73,7 @@ void ServerEnd::break_off() {
 
 void ServerEnd::send(agent::ToAgent message) {
   if (ended_) return;
-  last_delivery_ = std::max(last_delivery_, world_.clock().now().lease + world_.some_time(100us, 50ms));
+  last_delivery_ = std::max(last_delivery_, world_.clock().now().lease + world_.transit());
   world_.clock().at(last_delivery_, [agent = agent_, message = std::move(message)] {
     if (const auto alive = agent.lock()) alive->deliver(message);
   });
@@ -108,7 +111,7 @@ Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* age
   co_await agents->disconnect(*session);
 }
 
-SimServer::SimServer(World* world, farm::Policy policy)
+SimServer::SimServer(World* world, farm::Policy policy, server::Listener* invariants)
     : world_(*world),
       committer_(world, context_.get_executor()),
       coordinator_({.strand = context_.get_executor(), .clock = &world->clock(), .committer = &committer_}, policy,
@@ -117,6 +120,7 @@ SimServer::SimServer(World* world, farm::Policy policy)
       tunnels_(world, &coordinator_),
       reconciler_(&coordinator_, &agents_, &tunnels_),
       tasks_(context_.get_executor()) {
+  coordinator_.add_listener(invariants);
   tasks_.spawn("coordinator", coordinator_.run());
   tasks_.spawn("agents", agents_.run());
   tasks_.spawn("reconciler", reconciler_.run(30s));

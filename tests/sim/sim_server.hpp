@@ -50,6 +50,8 @@ class SimCommitter final : public server::Committer {
   asio::any_io_executor executor_;
   OnDurable on_durable_;
   store::EventBatch waiting_;
+  /// Being written.
+  store::EventBatch in_hand_;
   bool under_way_ = false;
   bool stalled_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -100,7 +102,8 @@ class ServerEnd final : public server::AgentLink {
 /// One life of the real server over virtual time: coordinator, agents, reconciler.
 class SimServer {
  public:
-  SimServer(World* world, farm::Policy policy);
+  /// `invariants` hear of what is durable.
+  SimServer(World* world, farm::Policy policy, server::Listener* invariants);
   SimServer(const SimServer&) = delete;
   SimServer& operator=(const SimServer&) = delete;
   /// As kill -9 does it.
@@ -113,10 +116,10 @@ class SimServer {
   /// A stream that an agent opened.
   std::shared_ptr<ServerEnd> accept(std::weak_ptr<AgentEnd> agent);
   void spawn(std::string name, Task<void> task) { tasks_.spawn(std::move(name), std::move(task)); }
-  /// Runs whatever can run without time passing.
-  void run_ready() {
+  /// Runs whatever can run without time passing, or `most` handlers of it.
+  void run_ready(std::size_t most = SIZE_MAX) {
     context_.restart();
-    context_.poll();
+    while (most > 0 && context_.poll_one() > 0) --most;
   }
 
  private:

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "farm/invariants.hpp"
-#include "property/naive_model.hpp"
-
 namespace boruta::sim {
 namespace {
 
@@ -13,7 +10,8 @@ using namespace std::chrono_literals;
 constexpr Duration kLuckEvery = 20s;
 
 farm::Policy short_policy() {
-  return farm::Policy{.lease = 10min, .lease_max = 1h, .claim_within = 5min, .invalid_after = 5min};
+  return farm::Policy{
+      .lease = 10min, .lease_max = 25min, .claim_within = 5min, .invalid_after = 5min, .access_control = false};
 }
 
 Capabilities wanted(std::uint64_t number) {
@@ -31,9 +29,33 @@ Capabilities wanted(std::uint64_t number) {
 
 }  // namespace
 
+Simulation::Options Simulation::fine(std::uint64_t seed) { return Options{.seed = seed, .weather = {}}; }
+
+Simulation::Options Simulation::rough(std::uint64_t seed) {
+  return Options{.seed = seed,
+                 .weather = {.crash_server = 40,
+                             .crash_amidst = 500,
+                             .crash_agent = 15,
+                             .break_stream = 25,
+                             .fail_operation = 30,
+                             .hang_operation = 10,
+                             .fail_commit = 20,
+                             .slow_commit = 50,
+                             .jump_wall = 10,
+                             .jump_wall_back = 100,
+                             .delay_message = 5,
+                             .double_message = 20,
+                             .overtake = 20,
+                             .lie = 100},
+                 // Crashes, cuts and operations that hang may follow each other for a while.
+                 .cleaned_within = 20min};
+}
+
 Simulation::Simulation(Options options)
-    : options_(options), world_(options.seed, options.weather), policy_(short_policy()) {
-  policy_.access_control = false;
+    : options_(options),
+      world_(options.seed, options.weather),
+      policy_(short_policy()),
+      invariants_(&world_, policy_, options.cleaned_within) {
   for (std::size_t number = 0; number < options.workers; ++number) {
     const auto uuid = *WorkerUuid::parse(fmt::format("fa4e0000-0000-4000-8000-{:012x}", number));
     Capabilities caps{{"board", number % 2 == 0 ? "rpi4" : "odroid"}};
@@ -57,20 +79,26 @@ void Simulation::run() {
   users_active_ = false;
   world_.calm_down();
   if (!server_) boot();
-  run_until(world_.clock().now().lease + 3h);
-  check_end();
+  run_until(world_.clock().now().lease + kHealing);
+  if (world_.violations().empty()) invariants_.check_end(server_->farm());
 }
 
 void Simulation::run_until(Instant end) {
   do {
-    if (server_) server_->run_ready();
+    if (server_ && last_handlers_) {
+      server_->run_ready(*std::exchange(last_handlers_, std::nullopt));
+      crash_server();
+    } else if (server_) {
+      server_->run_ready();
+    }
     check();
   } while (world_.violations().empty() && world_.clock().step(end));
 }
 
 void Simulation::boot() {
   world_.count("server started");
-  server_ = std::make_unique<SimServer>(&world_, policy_);
+  server_ = std::make_unique<SimServer>(&world_, policy_, &invariants_);
+  invariants_.server_started();
 }
 
 void Simulation::crash_server() {
@@ -79,14 +107,27 @@ void Simulation::crash_server() {
   server_.reset();
   for (const auto& agent : agents_) agent->server_died();
   world_.clock().after(world_.some_time(100ms, 3min), [this] {
-    if (!server_) boot();
+    if (server_) return;
+    if (world_.chance(world_.weather().jump_wall_back)) {
+      world_.count("wall clock set back");
+      world_.clock().jump_wall(-world_.some_time(1s, 1h));
+    }
+    boot();
   });
 }
 
 void Simulation::bad_luck() {
   if (!users_active_) return;
   const auto& weather = world_.weather();
-  if (world_.chance(weather.crash_server)) crash_server();
+  if (world_.chance(weather.crash_server)) {
+    constexpr std::uint64_t kMostHandlers = 30;
+    if (world_.chance(weather.crash_amidst)) {
+      world_.count("server crashed amidst its work");
+      last_handlers_ = world_.pick(1, kMostHandlers);
+    } else {
+      crash_server();
+    }
+  }
   if (world_.chance(weather.jump_wall)) {
     world_.count("wall clock set");
     world_.clock().jump_wall(world_.some_time(1s, 1h));
@@ -120,12 +161,18 @@ RequestId Simulation::some_request() {
   return RequestId{size > back ? size - back : size + 1};
 }
 
+RequestId Simulation::some_open_request() {
+  const auto& open = server_->farm().open_requests();
+  if (open.empty()) return some_request();
+  return *std::next(open.begin(), static_cast<std::ptrdiff_t>(world_.pick(0, open.size() - 1)));
+}
+
 WorkerUuid Simulation::some_worker() { return agents_[world_.pick(0, agents_.size() - 1)]->uuid(); }
 
 void Simulation::user_acts() {
   const auto actor = user(world_.pick(1, 2));
   if (server_->farm().find_user(actor.user) == nullptr) return;
-  const auto what = world_.pick(0, 15);
+  const auto what = world_.pick(0, 17);
   if (what <= 4) {
     farm::CreateRequest create{.caps = wanted(world_.pick(0, 3)),
                                .priority = static_cast<std::int64_t>(world_.pick(1, 4))};
@@ -137,12 +184,14 @@ void Simulation::user_acts() {
     server_->spawn("close", close_request(some_request(), actor));
   } else if (what <= 9) {
     server_->spawn("acquire", acquire(some_request(), actor));
-  } else if (what == 10) {
-    server_->spawn("prolong", prolong(some_request(), actor));
+  } else if (what <= 11) {
+    server_->spawn("prolong", prolong(some_open_request(), actor));
   } else if (what <= 13) {
     server_->spawn("enable", order(farm::SetWorkerState{.uuid = some_worker(), .state = farm::WorkerState::kIdle}));
   } else if (what == 14) {
     server_->spawn("disable", order(farm::SetWorkerState{.uuid = some_worker(), .drain = world_.chance(500)}));
+  } else if (what <= 16) {
+    server_->spawn("update", update(some_open_request(), actor));
   } else if (world_.chance(300)) {
     server_->spawn("deregister", order(farm::DeregisterWorker{.uuid = some_worker()}));
   }
@@ -153,31 +202,34 @@ Task<void> Simulation::create_request(farm::CreateRequest create, farm::Actor ac
   const auto created = co_await server_->coordinator().submit(std::move(command));
   if (!created) co_return;
   world_.count("request filed");
-  promises_[std::get<farm::RequestCreated>(created->front().body).id] = Promise{};
+  invariants_.filed(std::get<farm::RequestCreated>(created->front().body).id);
 }
 
 Task<void> Simulation::close_request(RequestId id, farm::Actor actor) {
   farm::Command command{.actor = std::move(actor), .body = farm::CloseRequest{.id = id}};
   const auto closed = co_await server_->coordinator().submit(std::move(command));
-  if (closed) promises_[id].closed = true;
+  if (closed) invariants_.closed(id);
+}
+
+Task<void> Simulation::update(RequestId id, farm::Actor actor) {
+  farm::Command command{
+      .actor = std::move(actor),
+      .body = farm::UpdateRequest{.id = id, .priority = world_.pick(1, 4), .valid_after = {}, .deadline = {}}};
+  const auto updated = co_await server_->coordinator().submit(std::move(command));
+  if (updated && !updated->empty()) world_.count("priority changed");
 }
 
 Task<void> Simulation::prolong(RequestId id, farm::Actor actor) {
   farm::Command command{.actor = std::move(actor), .body = farm::ProlongAccess{.id = id}};
   const auto prolonged = co_await server_->coordinator().submit(std::move(command));
-  if (prolonged) promises_[id].in_progress = true;
+  if (prolonged) invariants_.in_progress(id);
 }
 
 Task<void> Simulation::acquire(RequestId id, farm::Actor actor) {
   const auto access = co_await server_->coordinator().acquire(std::move(actor), id, 10min);
   if (!access) co_return;
   world_.count("worker acquired");
-  promises_[id].in_progress = true;
-  const auto durable = world_.disk().load();
-  const auto& request = durable->rows.requests.at(id.value - 1);
-  if (!request.job || request.job->worker != access->worker) {
-    world_.violate(fmt::format("access to request {} was handed out that was not durable", id.value));
-  }
+  invariants_.access_given(id, *access);
 }
 
 Task<void> Simulation::order(farm::CommandBody body) {
@@ -186,73 +238,16 @@ Task<void> Simulation::order(farm::CommandBody body) {
 }
 
 void Simulation::check() {
+  invariants_.check_time();
+  if (server_) invariants_.check_tunnels(server_->tunnels().jobs());
   if (!server_ || server_->farm().last_event() == checked_) return;
   checked_ = server_->farm().last_event();
-  for (const auto& violation : farm::check_invariants(server_->farm())) world_.violate(violation);
-  const auto& farm = server_->farm();
-  if (const auto match = property::next_match(farm, world_.clock().now())) {
-    world_.violate(
-        fmt::format("request {} waits while worker {} idles", match->request.value, match->worker.to_string()));
-  }
-  for (const auto& agent : agents_) {
-    const auto* worker = farm.find_worker(agent->uuid());
-    if (worker != nullptr && worker->state == farm::WorkerState::kIdle && !world_.guests(agent->uuid()).empty()) {
-      world_.violate(fmt::format("worker {} is IDLE and something of a user is left on it", worker->uuid.to_string()));
-    }
-  }
-}
-
-void Simulation::check_promises(const farm::Rows& durable) {
-  for (const auto& [id, promise] : promises_) {
-    if (id.value > durable.requests.size()) {
-      world_.violate(fmt::format("request {} was acknowledged and is not there", id.value));
-      continue;
-    }
-    const auto& request = durable.requests[id.value - 1];
-    if (promise.closed && !farm::is_terminal(request.state)) {
-      world_.violate(fmt::format("request {} was closed and is {}", id.value, to_string(request.state)));
-    }
-    if (promise.in_progress && !request.job) {
-      world_.violate(fmt::format("request {} was in progress and has no job", id.value));
-    }
-  }
-}
-
-/// All that was begun has ended, and the journal tells the same as the tables.
-void Simulation::check_end() {
-  if (!world_.violations().empty()) return;
-  const auto durable = world_.disk().load();
-  check_promises(durable->rows);
-  const auto& farm = server_->farm();
-  for (const auto& [uuid, worker] : farm.workers()) {
-    const bool settled = worker.state == farm::WorkerState::kMaintenance || worker.state == farm::WorkerState::kIdle ||
-                         worker.state == farm::WorkerState::kFailed;
-    if (!settled || !worker.connected || worker.untold) {
-      world_.violate(fmt::format("worker {} is {} ({}connected) at the end", uuid.to_string(), to_string(worker.state),
-                                 worker.connected ? "" : "not "));
-    }
-    if (worker.dirty || !world_.guests(uuid).empty()) {
-      world_.violate(fmt::format("something of a user is left on worker {} at the end", uuid.to_string()));
-    }
-  }
-  if (!server_->tunnels().jobs().empty()) world_.violate("a tunnel is open at the end");
-
-  farm::Farm replayed(policy_);
-  const auto events = world_.disk().read({.after = EventSeq{}, .limit = SIZE_MAX});
-  for (const auto& event : *events) {
-    farm::Touched touched;
-    farm::apply_event(replayed, event, touched);
-  }
-  if (replayed.rows() != durable->rows) world_.violate("replaying the journal does not give the rows");
+  invariants_.check(server_->farm());
 }
 
 std::string Simulation::report() const {
   std::string text;
   for (const auto& violation : world_.violations()) text += violation + "\n";
-  if (!text.empty()) {
-    text +=
-        fmt::format("see it again: BORUTA_SIM_SEED={} ctest -R Simulation, or sim_test in the build\n", options_.seed);
-  }
   return text;
 }
 

@@ -7,14 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "sim/invariants.hpp"
 #include "sim/sim_agent.hpp"
 #include "sim/sim_server.hpp"
 #include "sim/world.hpp"
 
 namespace boruta::sim {
 
-/// A whole farm, its users and its misfortunes, from one seed. Everything that must always hold is checked after every
-/// event; see `check` in simulation.cpp for the list.
+/// A whole farm, its users and its misfortunes, from one seed. What must always hold is checked after every event, see
+/// Invariants.
 class Simulation {
  public:
   struct Options {
@@ -22,7 +23,15 @@ class Simulation {
     Weather weather;
     Duration length = std::chrono::hours(4);
     std::size_t workers = 4;
+    /// How long after its job's end something of a user may be left on a worker.
+    Duration cleaned_within = std::chrono::seconds(10);
   };
+
+  /// Fine weather, in which all goes as it should; and rough weather, in which everything that can fail does.
+  [[nodiscard]] static Options fine(std::uint64_t seed);
+  [[nodiscard]] static Options rough(std::uint64_t seed);
+  /// What `run` lives through, healing included.
+  [[nodiscard]] static Duration length_of(const Options& options) { return options.length + kHealing; }
 
   explicit Simulation(Options options);
   Simulation(const Simulation&) = delete;
@@ -33,15 +42,11 @@ class Simulation {
   void run();
 
   [[nodiscard]] const World& world() const { return world_; }
-  /// Empty when all was well; else what was not, and how to see it again.
+  /// Empty when all was well; else what was not.
   [[nodiscard]] std::string report() const;
 
  private:
-  /// What users were told, and may rely on.
-  struct Promise {
-    bool closed = false;
-    bool in_progress = false;
-  };
+  static constexpr Duration kHealing = std::chrono::hours(2);
 
   void boot();
   void crash_server();
@@ -52,25 +57,27 @@ class Simulation {
 
   Task<void> create_request(farm::CreateRequest create, farm::Actor actor);
   Task<void> close_request(RequestId id, farm::Actor actor);
+  Task<void> update(RequestId id, farm::Actor actor);
   Task<void> prolong(RequestId id, farm::Actor actor);
   Task<void> acquire(RequestId id, farm::Actor actor);
   Task<void> order(farm::CommandBody body);
 
   [[nodiscard]] farm::Actor user(std::uint64_t number) const;
   [[nodiscard]] RequestId some_request();
+  [[nodiscard]] RequestId some_open_request();
   [[nodiscard]] WorkerUuid some_worker();
 
   void check();
-  void check_promises(const farm::Rows& durable);
-  void check_end();
 
   Options options_;
   World world_;
   farm::Policy policy_;
   std::vector<std::unique_ptr<SimAgent>> agents_;
   std::unique_ptr<SimServer> server_;
-  std::map<RequestId, Promise> promises_;
+  Invariants invariants_;
   bool users_active_ = true;
+  /// After so many more handlers of the server's, it is killed.
+  std::optional<std::size_t> last_handlers_;
   /// Nothing has changed since this event, so nothing need be checked again.
   EventSeq checked_;
 };

@@ -8,20 +8,37 @@
 #include <string>
 #include <vector>
 
+#include "base/secret.hpp"
 #include "sim/virtual_clock.hpp"
 #include "store/memory_journal.hpp"
 
 namespace boruta::sim {
 
+/// The private key that every simulated agent makes: to make a real one takes longer than a simulated day.
+[[nodiscard]] const Secret& agent_key();
+
 /// How rough the world is. Chances are per opportunity, in thousandths.
 struct Weather {
   int crash_server = 0;
+  /// Of the crashes: in the middle of what the server does, between two awaits, instead of while it waits.
+  int crash_amidst = 0;
   int crash_agent = 0;
   int break_stream = 0;
   int fail_operation = 0;
   int hang_operation = 0;
   int fail_commit = 0;
+  /// The disk takes seconds.
+  int slow_commit = 0;
   int jump_wall = 0;
+  /// While the server is down.
+  int jump_wall_back = 0;
+  /// Of messages: up to a minute late, and with it all that follow it on that stream.
+  int delay_message = 0;
+  /// Of an agent's messages, which the network may give twice, and in any order, to a server that must bear it.
+  int double_message = 0;
+  int overtake = 0;
+  /// An agent that is asked something says at once that it has done it, but of an earlier time.
+  int lie = 0;
 };
 
 /// What the parts of a simulation share: time, chance, the disk, and what must never happen.
@@ -42,6 +59,15 @@ class World {
   [[nodiscard]] Duration some_time(Duration least, Duration most) {
     return Duration(static_cast<Duration::rep>(
         pick(static_cast<std::uint64_t>(least.count()), static_cast<std::uint64_t>(most.count()))));
+  }
+
+  /// How long a message is under way.
+  [[nodiscard]] Duration transit() {
+    if (chance(weather_.delay_message)) {
+      count("message delayed");
+      return some_time(std::chrono::seconds(1), std::chrono::minutes(1));
+    }
+    return some_time(std::chrono::microseconds(100), std::chrono::milliseconds(50));
   }
 
   /// Something happened that must not.
@@ -65,6 +91,7 @@ class World {
   /// The worker's agent has removed every user.
   void clean(WorkerUuid worker) { guests_[worker].clear(); }
   [[nodiscard]] const std::set<RequestId>& guests(WorkerUuid worker) { return guests_[worker]; }
+  [[nodiscard]] const std::map<WorkerUuid, std::set<RequestId>>& all_guests() const { return guests_; }
 
  private:
   VirtualClock clock_{Instant(std::chrono::hours(24) * 365 * 56)};

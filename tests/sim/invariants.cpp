@@ -1,0 +1,260 @@
+#include "sim/invariants.hpp"
+
+#include <fmt/format.h>
+
+#include <tuple>
+
+#include "farm/invariants.hpp"
+#include "property/naive_model.hpp"
+
+namespace boruta::sim {
+namespace {
+
+constexpr Duration kClosedWithin = std::chrono::seconds(1);
+
+using Transitions = std::set<std::pair<std::string, std::string>>;
+
+const Transitions& legal_for_requests() {
+  static const Transitions kLegal{{"", "WAITING"},          {"WAITING", "IN PROGRESS"}, {"WAITING", "CANCELLED"},
+                                  {"WAITING", "TIMEOUT"},   {"WAITING", "INVALID"},     {"IN PROGRESS", "DONE"},
+                                  {"IN PROGRESS", "FAILED"}};
+  return kLegal;
+}
+
+const Transitions& legal_for_workers() {
+  static const Transitions kLegal{{"", "MAINTENANCE"},
+                                  {"MAINTENANCE", "PREPARE"},
+                                  {"MAINTENANCE", "BUSY"},
+                                  {"MAINTENANCE", "MAINTENANCE"},
+                                  {"PREPARE", "PREPARE"},
+                                  {"PREPARE", "IDLE"},
+                                  {"PREPARE", "BUSY"},
+                                  {"PREPARE", "FAILED"},
+                                  {"IDLE", "PREPARE"},
+                                  {"IDLE", "RUNNING"},
+                                  {"IDLE", "BUSY"},
+                                  {"IDLE", "FAILED"},
+                                  {"RUNNING", "PREPARE"},
+                                  {"RUNNING", "BUSY"},
+                                  {"RUNNING", "FAILED"},
+                                  {"RUNNING", "MAINTENANCE"},
+                                  {"BUSY", "MAINTENANCE"},
+                                  {"BUSY", "BUSY"},
+                                  {"BUSY", "FAILED"},
+                                  {"FAILED", "PREPARE"},
+                                  {"FAILED", "BUSY"},
+                                  {"FAILED", "MAINTENANCE"},
+                                  // It went there untold, and could not be told later.
+                                  {"MAINTENANCE", "FAILED"}};
+  return kLegal;
+}
+
+std::string name_of(RequestId id) { return fmt::format("request {}", id.value); }
+std::string name_of(WorkerUuid uuid) { return fmt::format("worker {}", uuid.to_string()); }
+
+}  // namespace
+
+void Invariants::access_given(RequestId id, const server::Access& access) {
+  promises_[id].in_progress = true;
+  const auto durable = world_.disk().load();
+  const auto& request = durable->rows.requests.at(id.value - 1);
+  if (!request.job || request.job->worker != access.worker) {
+    world_.violate(fmt::format("access to {} was handed out that was not durable", name_of(id)));
+  }
+  if (access.private_key.reveal() != agent_key().reveal()) {
+    world_.violate(fmt::format("access to {} was handed out with a key that opens nothing", name_of(id)));
+  }
+}
+
+void Invariants::server_started() {
+  const auto durable = world_.disk().load();
+  check_promises(durable->rows);
+  open_.clear();
+  workers_.clear();
+  worker_states_.clear();
+  for (const auto& request : durable->rows.requests) {
+    request_states_[request.id] = to_string(request.state);
+    if (!farm::is_terminal(request.state)) {
+      open_.emplace(request.id, request);
+    } else if (request.job) {
+      ended_at_.try_emplace(request.id, world_.clock().now().lease);
+    }
+  }
+  for (const auto& worker : durable->rows.workers) {
+    workers_.emplace(worker.uuid, worker);
+    worker_states_[worker.uuid] = to_string(worker.state);
+  }
+}
+
+void Invariants::on_durable(const farm::Events& events, const farm::Touched& /*touched*/) {
+  for (const auto& event : events) follow(event);
+}
+
+void Invariants::step(std::string& state, const std::string& whose, const farm::Transition& transition,
+                      const Transitions& legal) {
+  if (state != transition.from) {
+    world_.violate(fmt::format("{} is {} and changes from {}", whose, state, transition.from));
+  }
+  if (!legal.contains(std::pair(std::string(transition.from), std::string(transition.to)))) {
+    world_.violate(fmt::format("{} changes from {} to {}", whose, transition.from, transition.to));
+  }
+  state = transition.to;
+}
+
+void Invariants::follow(const farm::Event& event) {
+  const auto request = farm::request_of(event.body);
+  if (const auto transition = farm::request_transition_of(event.body); transition && request) {
+    step(request_states_[*request], name_of(*request), *transition, legal_for_requests());
+  }
+  const auto worker = farm::worker_of(event.body);
+  if (const auto transition = farm::worker_transition_of(event.body); transition && worker) {
+    step(worker_states_[*worker], name_of(*worker), *transition, legal_for_workers());
+  }
+  if (const auto* created = std::get_if<farm::RequestCreated>(&event.body)) {
+    open_.emplace(created->id, farm::Request{.id = created->id,
+                                             .owner = created->owner,
+                                             .priority = created->priority,
+                                             .demand = std::make_shared<const Demand>(
+                                                 Demand{.caps = created->caps, .requirements = created->requirements}),
+                                             .valid_after = created->valid_after,
+                                             .deadline = created->deadline,
+                                             .job = std::nullopt,
+                                             .reason = {}});
+  } else if (const auto* updated = std::get_if<farm::RequestUpdated>(&event.body)) {
+    open_.at(updated->id).priority = updated->priority;
+  } else if (const auto* ended = std::get_if<farm::RequestEnded>(&event.body)) {
+    open_.erase(ended->id);
+    ended_at_[ended->id] = world_.clock().now().lease;
+  } else if (const auto* started = std::get_if<farm::JobStarted>(&event.body)) {
+    follow(*started, event.at);
+  } else if (const auto* registered = std::get_if<farm::WorkerRegistered>(&event.body)) {
+    workers_.emplace(registered->uuid,
+                     farm::Worker{.uuid = registered->uuid, .registration = registered->registration});
+  } else if (const auto* connected = std::get_if<farm::WorkerConnected>(&event.body)) {
+    workers_.at(connected->uuid).connected = true;
+  } else if (const auto* disconnected = std::get_if<farm::WorkerDisconnected>(&event.body)) {
+    workers_.at(disconnected->uuid).connected = false;
+  } else if (std::holds_alternative<farm::ServerStarted>(event.body)) {
+    for (auto& [uuid, known] : workers_) known.connected = false;
+  } else if (const auto* left = std::get_if<farm::WorkerDeregistered>(&event.body)) {
+    workers_.erase(left->uuid);
+    worker_states_.erase(left->uuid);
+  } else if (const auto* prolonged = std::get_if<farm::JobProlonged>(&event.body)) {
+    const auto& job = open_.at(prolonged->id).job;
+    if (!job || prolonged->timeout > job->timeout_max) {
+      world_.violate(fmt::format("the job of {} is prolonged past its maximum", name_of(prolonged->id)));
+    }
+  } else if (const auto* resumed = std::get_if<farm::JobResumed>(&event.body)) {
+    open_.at(resumed->id).job->timeout_max = resumed->timeout_max;
+  }
+}
+
+/// Nobody more important, or as important and earlier, was ready for that worker and left waiting.
+void Invariants::follow(const farm::JobStarted& event, Instant at) {
+  const auto& worker = workers_.at(event.worker);
+  if (!worker.connected) {
+    world_.violate(fmt::format("{} starts on {}, which is not connected", name_of(event.id), name_of(event.worker)));
+  }
+  auto& started = open_.at(event.id);
+  const auto rank = [](const farm::Request& request) { return std::tuple(request.priority, request.id); };
+  for (const auto& [id, other] : open_) {
+    if (other.job || id == event.id || rank(started) < rank(other)) continue;
+    // What became ready in that very moment may have come too late.
+    if (other.valid_after.at + std::chrono::seconds(1) > at) continue;
+    if (!meets(worker.registration.caps, *other.demand)) continue;
+    world_.violate(fmt::format("{} goes before {} on {}", name_of(event.id), name_of(id), name_of(event.worker)));
+  }
+  started.job = farm::Job{.worker = event.worker,
+                          .timeout = event.timeout,
+                          .timeout_max = event.timeout_max,
+                          .claim_by = std::nullopt,
+                          .paused_since = std::nullopt};
+}
+
+void Invariants::check(const farm::Farm& farm) {
+  for (const auto& violation : farm::check_invariants(farm)) world_.violate(violation);
+  if (const auto match = property::next_match(farm, world_.clock().now())) {
+    world_.violate(fmt::format("{} waits while {} idles", name_of(match->request), name_of(match->worker)));
+  }
+  for (const auto& [uuid, worker] : farm.workers()) {
+    if (worker.state == farm::WorkerState::kIdle && !world_.guests(uuid).empty()) {
+      world_.violate(fmt::format("{} is IDLE and something of a user is left on it", name_of(uuid)));
+    }
+  }
+}
+
+void Invariants::check_time() {
+  const auto now = world_.clock().now().lease;
+  for (const auto& [uuid, guests] : world_.all_guests()) {
+    for (const auto job : guests) {
+      const auto ended = ended_at_.find(job);
+      if (ended != ended_at_.end() && now - ended->second > cleaned_within_) {
+        world_.violate(fmt::format("something of {} is left on {} {} after its end", name_of(job), name_of(uuid),
+                                   format_duration(now - ended->second)));
+      }
+    }
+  }
+}
+
+void Invariants::check_tunnels(const std::set<RequestId>& open) {
+  for (const auto job : open) {
+    const auto ended = ended_at_.find(job);
+    if (ended != ended_at_.end() && world_.clock().now().lease - ended->second > kClosedWithin) {
+      world_.violate(fmt::format("the tunnel of {} is open after its end", name_of(job)));
+    }
+  }
+}
+
+void Invariants::check_promises(const farm::Rows& durable) {
+  for (const auto& [id, promise] : promises_) {
+    if (id.value > durable.requests.size()) {
+      world_.violate(fmt::format("{} was acknowledged and is not there", name_of(id)));
+      continue;
+    }
+    const auto& request = durable.requests[id.value - 1];
+    if (promise.closed && !farm::is_terminal(request.state)) {
+      world_.violate(fmt::format("{} was closed and is {}", name_of(id), to_string(request.state)));
+    }
+    if (promise.in_progress && !request.job) {
+      world_.violate(fmt::format("{} was in progress and has no job", name_of(id)));
+    }
+  }
+}
+
+void Invariants::check_end(const farm::Farm& farm) {
+  const auto durable = world_.disk().load();
+  check_promises(durable->rows);
+  for (const auto& [uuid, worker] : farm.workers()) {
+    const bool settled = worker.state == farm::WorkerState::kMaintenance || worker.state == farm::WorkerState::kIdle ||
+                         worker.state == farm::WorkerState::kFailed;
+    if (!settled || !worker.connected || worker.untold) {
+      world_.violate(fmt::format("{} is {} ({}connected) at the end", name_of(uuid), to_string(worker.state),
+                                 worker.connected ? "" : "not "));
+    }
+    if (worker.dirty || !world_.guests(uuid).empty()) {
+      world_.violate(fmt::format("something of a user is left on {} at the end", name_of(uuid)));
+    }
+  }
+  if (!farm.open_requests().empty()) {
+    world_.violate(fmt::format("{} has not ended", name_of(*farm.open_requests().begin())));
+  }
+  for (const auto& key : durable->keys) {
+    const auto* worker = farm.find_worker(key.worker);
+    if (worker == nullptr || worker->state != farm::WorkerState::kIdle) {
+      world_.violate(fmt::format("a key of {} is kept that opens nothing", name_of(key.worker)));
+    }
+  }
+  check_replay(durable->rows);
+}
+
+void Invariants::check_replay(const farm::Rows& durable) {
+  farm::Farm replayed(policy_);
+  const auto events = world_.disk().read({.after = EventSeq{}, .limit = SIZE_MAX});
+  for (const auto& event : *events) {
+    farm::Touched touched;
+    farm::apply_event(replayed, event, touched);
+  }
+  if (replayed.rows() != durable) world_.violate("replaying the journal does not give the rows");
+}
+
+}  // namespace boruta::sim

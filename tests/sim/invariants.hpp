@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "server/coordinator.hpp"
+#include "sim/world.hpp"
+
+namespace boruta::sim {
+
+/// Everything that must hold at every moment of a simulation, in one place. What does not is told to the world.
+///
+/// Of the state, after every event: what farm::check_invariants asks (one job a worker, one worker a request, RUNNING
+/// if and only if there is a job, leases within their bounds, …); no ready request waits while a connected worker that
+/// could serve it idles; a worker that is IDLE has nothing of a user left on it.
+/// Of the events, once they are durable: only legal transitions, each from the state that the last one led to; jobs
+/// start on connected workers only, in the order of priority and age; no job is prolonged past its maximum.
+/// Of users: what was acknowledged is there after every restart; access is handed out only to jobs that are durable,
+/// with the key that the worker's agent made. Of time: a second after a job's end its tunnel is closed, and some while
+/// after it nothing of its user is left. At the end: all that was begun has ended, and the journal tells the same as
+/// the tables.
+class Invariants final : public server::Listener {
+ public:
+  /// `cleaned_within`: how long after its job's end something of a user may be left on a worker.
+  Invariants(World* world, farm::Policy policy, Duration cleaned_within)
+      : world_(*world), policy_(policy), cleaned_within_(cleaned_within) {}
+
+  // What users were told.
+  void filed(RequestId id) { promises_[id]; }
+  void closed(RequestId id) { promises_[id].closed = true; }
+  void in_progress(RequestId id) { promises_[id].in_progress = true; }
+  void access_given(RequestId id, const server::Access& access);
+
+  /// A server begins with what is durable; nobody knows what the one before it did not live to tell.
+  void server_started();
+  void on_durable(const farm::Events& events, const farm::Touched& touched) override;
+
+  /// Of the farm as it is now.
+  void check(const farm::Farm& farm);
+  /// Of time alone.
+  void check_time();
+  /// Of the jobs whose tunnels are open.
+  void check_tunnels(const std::set<RequestId>& open);
+  /// When all has healed.
+  void check_end(const farm::Farm& farm);
+
+ private:
+  struct Promise {
+    bool closed = false;
+    bool in_progress = false;
+  };
+
+  void follow(const farm::Event& event);
+  /// `at` is on the wall clock.
+  void follow(const farm::JobStarted& event, Instant at);
+  void step(std::string& state, const std::string& whose, const farm::Transition& transition,
+            const std::set<std::pair<std::string, std::string>>& legal);
+  void check_promises(const farm::Rows& durable);
+  void check_replay(const farm::Rows& durable);
+
+  World& world_;
+  farm::Policy policy_;
+  Duration cleaned_within_;
+  std::map<RequestId, Promise> promises_;
+
+  // As the durable events tell.
+  std::map<RequestId, farm::Request> open_;
+  std::map<WorkerUuid, farm::Worker> workers_;
+  std::map<RequestId, std::string> request_states_;
+  std::map<WorkerUuid, std::string> worker_states_;
+  /// On the lease clock.
+  std::map<RequestId, Instant> ended_at_;
+};
+
+}  // namespace boruta::sim

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Writes a source file with a bug planted in it, for the test that the simulation would find it.
+
+Usage: planted_bugs.py list                 NAME SOURCE of each
+       planted_bugs.py plant NAME OUTPUT    fails if the code that it changes is not there any more
+"""
+import pathlib
+import sys
+
+SRC = pathlib.Path(__file__).resolve().parents[2] / "src"
+
+# name: (source, what stands there, what stands there instead)
+BUGS = {
+    "skips-the-generation-check": (
+        "farm/decide_agents.cpp",
+        "return worker != nullptr && worker->generation == answer.generation ? worker : nullptr;",
+        "return worker;"),
+    "replies-before-the-commit": (
+        "server/coordinator.cpp",
+        "if (!co_await durable_.wait(seen.value)) co_return server_stops();\n  co_return outcome;",
+        "static_cast<void>(seen);\n  co_return outcome;"),
+    "forgets-timers-on-restart": (
+        "farm/farm.cpp",
+        "    index(request);\n    if (is_terminal(request.state)) {",
+        "    if (request.state != RequestState::kWaiting) index(request);\n    if (is_terminal(request.state)) {"),
+    "leaves-a-worker-dirty": (
+        "server/reconciler.cpp",
+        "if (worker.dirty && !running) return",
+        "if (worker.dirty && worker.state == farm::WorkerState::kPrepare) return"),
+    "matches-lost-workers": (
+        "match/index_workers.cpp",
+        "worker.state != farm::WorkerState::kIdle || !worker.connected",
+        "worker.state != farm::WorkerState::kIdle"),
+    "opens-the-tunnel-before-the-commit": (
+        "server/reconciler.cpp",
+        "  if (request->last_event > coordinator_.durable()) return;\n  if (request->state",
+        "  if (request->state"),
+    "leaves-the-tunnel-open": (
+        "server/reconciler.cpp",
+        "    close_tunnel(id);\n    return;",
+        "    return;"),
+    "loses-rows-of-merged-batches": (
+        "store/journal.cpp",
+        "  move_to_end(batch.workers, std::move(later.workers));\n",
+        "  if (batch.workers.empty()) move_to_end(batch.workers, std::move(later.workers));\n"),
+    "prolongs-past-the-limit": (
+        "farm/decide_requests.cpp",
+        "std::min(job_now(job, now) + request.lease, job.timeout_max)",
+        "job_now(job, now) + request.lease"),
+    "ignores-priority": (
+        "match/index_requests.cpp",
+        ".key = key_of(request.priority.value, request.id),",
+        ".key = key_of(8, request.id),"),
+    "gives-a-port-twice": (
+        "farm/farm.cpp",
+        "used_ports_[std::size_t{port} - policy_.first_tunnel_port] = used;",
+        "used_ports_[std::size_t{port} - policy_.first_tunnel_port] = used && port % 2 == 0;"),
+    "keeps-keys-that-open-nothing": (
+        "server/coordinator.cpp",
+        "if (!usable && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);",
+        "if (!usable) keys_.erase(uuid);"),
+}
+
+
+def main(arguments):
+    if arguments == ["list"]:
+        print(";".join(f"{name}={source}" for name, (source, _, _) in BUGS.items()))
+        return 0
+    _, name, output = arguments
+    source, original, planted = BUGS[name]
+    text = (SRC / source).read_text()
+    if text.count(original) != 1:
+        print(f"the bug {name} cannot be planted: {source} does not have the code that it changes, or not once.\n"
+              f"Plant it where that code went, in {__file__}.", file=sys.stderr)
+        return 1
+    path = pathlib.Path(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#line 1 "{source}"\n' + text.replace(original, planted))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
