@@ -1,4 +1,4 @@
-#include "dryad/subprocess.hpp"
+#include "runtime/subprocess.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@
 #include <system_error>
 #include <unistd.h>
 
-namespace boruta::dryad {
+namespace boruta::runtime {
 namespace {
 
 using Steady = std::chrono::steady_clock;
@@ -204,4 +204,4 @@ bool has_program(const std::string& name) {
   return false;
 }
 
-}  // namespace boruta::dryad
+}  // namespace boruta::runtime
