@@ -15,6 +15,10 @@ struct Program {
   std::vector<std::string> argv;
   /// "NAME=VALUE", beside the process's own environment.
   std::vector<std::string> environment;
+  /// What it finds on standard input; empty: nothing.
+  std::string input;
+  /// Its standard output is kept for the result instead of thrown away.
+  bool keep_output = false;
   /// Then the program and its process group are killed.
   Duration limit = std::chrono::seconds(30);
 };
@@ -27,12 +31,14 @@ struct ProgramResult {
   int code = 0;
   /// The last line that is not blank of what it wrote to standard error, cut to 512 bytes.
   std::string last_line;
+  /// The first 64 KiB of its standard output, if that was to be kept.
+  std::string output;
 
   [[nodiscard]] bool ok() const { return end == ProgramEnd::kExited && code == 0; }
 };
 
-/// Runs the program with nothing on standard input and its standard output thrown away. Blocks until it ended, or
-/// until `stop`, which kills it. Error: it could not be started, with the reason.
+/// Runs the program, which inherits no open file beside its three standard ones. Blocks until it ended, or until
+/// `stop`, which kills it. Error: it could not be started, with the reason.
 std::expected<ProgramResult, std::string> run_program(const Program& program, const std::stop_token& stop = {});
 
 /// "useradd: exit code 9: user exists": for people, of a result that is not ok.
