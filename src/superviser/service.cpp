@@ -214,8 +214,6 @@ void Service::admit(ProbeCall call) {
 }
 
 Task<void> Service::answer(ProbeCall call) {
-  // A task that ends before `spawn` has returned would wait for the group's lock for ever.
-  co_await asio::post(asio::use_awaitable);
   const auto worker = WorkerUuid::parse(call.uuid);
   const auto probe = co_await agents_.probe(call.token, worker);
   --probes_;
