@@ -28,6 +28,10 @@ bool is_person(const WorkerInfo& worker) {
          worker.by != worker.uuid;
 }
 
+/// The server's words for a worker that its own agent put in maintenance.
+constexpr std::string_view kNew = "new";
+constexpr std::string_view kChanged = "its capabilities or ports changed";
+
 /// How its users' connections get to it.
 std::string_view tunnel_text(const WorkerInfo& worker) {
   if (worker.tunnel == "agent") return "through its agent";
@@ -41,6 +45,9 @@ std::string worker_note(const WorkerInfo& worker) {
                    worker.state == WorkerState::kBusy;
   if (out && is_person(worker) && !worker.reason.empty()) {
     parts.push_back(fmt::format("{}: {}", worker.by, worker.reason));
+  } else if (awaits_approval(worker)) {
+    parts.push_back(worker.reason == kNew ? "waits for approval"
+                                          : fmt::format("waits for approval: {}", worker.reason));
   } else if (out && !worker.reason.empty()) {
     parts.push_back(worker.reason);
   } else if (out && is_person(worker)) {
@@ -99,6 +106,11 @@ void add_line(std::string& text, std::string_view label, std::string_view value)
 }
 
 }  // namespace
+
+bool awaits_approval(const WorkerInfo& worker) {
+  const bool by_its_agent = worker.reason == kNew || worker.reason == kChanged;
+  return worker.state == WorkerState::kMaintenance && by_its_agent && !is_person(worker);
+}
 
 Tone tone_of(WorkerState state) {
   switch (state) {
