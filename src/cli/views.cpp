@@ -28,7 +28,7 @@ bool is_person(const WorkerInfo& worker) {
          worker.by != worker.uuid;
 }
 
-/// The server's words for a worker that its own agent put in maintenance.
+/// The server's words for what an admin should look at.
 constexpr std::string_view kNew = "new";
 constexpr std::string_view kChanged = "its capabilities or ports changed";
 
@@ -43,11 +43,11 @@ std::string worker_note(const WorkerInfo& worker) {
   std::vector<std::string> parts;
   const bool out = worker.state == WorkerState::kMaintenance || worker.state == WorkerState::kFailed ||
                    worker.state == WorkerState::kBusy;
-  if (out && is_person(worker) && !worker.reason.empty()) {
-    parts.push_back(fmt::format("{}: {}", worker.by, worker.reason));
-  } else if (awaits_approval(worker)) {
+  if (awaits_approval(worker)) {
     parts.push_back(worker.reason == kNew ? "waits for approval"
                                           : fmt::format("waits for approval: {}", worker.reason));
+  } else if (out && is_person(worker) && !worker.reason.empty()) {
+    parts.push_back(fmt::format("{}: {}", worker.by, worker.reason));
   } else if (out && !worker.reason.empty()) {
     parts.push_back(worker.reason);
   } else if (out && is_person(worker)) {
@@ -108,8 +108,9 @@ void add_line(std::string& text, std::string_view label, std::string_view value)
 }  // namespace
 
 bool awaits_approval(const WorkerInfo& worker) {
-  const bool by_its_agent = worker.reason == kNew || worker.reason == kChanged;
-  return worker.state == WorkerState::kMaintenance && by_its_agent && !is_person(worker);
+  // A change that waited for a job's end came about by whoever ended that.
+  const bool waits = worker.reason == kChanged || (worker.reason == kNew && !is_person(worker));
+  return worker.state == WorkerState::kMaintenance && waits;
 }
 
 Tone tone_of(WorkerState state) {
