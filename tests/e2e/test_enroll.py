@@ -290,6 +290,21 @@ def test_units_are_what_systemd_takes(units):
     assert (code, own) == (0, []), said
 
 
+def test_install_puts_programs_and_units_in_place(farm):
+    root = farm.directory / "root"
+    ran = subprocess.run(["cmake", "--install", BIN.parent], capture_output=True, text=True, timeout=120, check=False,
+                         env={**os.environ, "DESTDIR": str(root)})
+    assert ran.returncode == 0, ran
+    prefix = root / "usr/local"
+    for name in ("borutad", "dryad"):
+        start_line, = re.findall(r"^ExecStart=(.+)$", (prefix / f"lib/systemd/system/{name}.service").read_text(),
+                                 re.MULTILINE)
+        program = root / start_line.lstrip("/")
+        assert subprocess.run([program, "--version"], capture_output=True, timeout=20, check=False).returncode == 0
+    assert "boruta" in (prefix / "lib/sysusers.d/boruta.conf").read_text()
+    assert (prefix / "share/doc/boruta/admin.md").exists()
+
+
 def test_the_servers_unit_is_hardened(units):
     code, said = analyze("security", "--offline=yes", "--threshold=20", units[0])
     assert code == 0, said
