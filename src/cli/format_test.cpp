@@ -187,6 +187,7 @@ TEST_F(Views, ListWorkersByName) {
 
 TEST_F(Views, ShowWhichWorkersWaitForApproval) {
   auto fresh = worker("0001", {{"name", "b1"}}, WorkerState::kMaintenance);
+  fresh.name = "b1";
   fresh.by = "b1";
   fresh.reason = "new";
   auto changed = fresh;
