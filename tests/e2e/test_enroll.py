@@ -123,9 +123,9 @@ def test_nothing_is_written_for_a_wrong_token_or_a_server_that_is_not_there(farm
     assert not config.parent.exists()
 
 
-def check(config, *flags):
-    ran = subprocess.run([BIN / "dryad", "check", "--config", config, *flags], capture_output=True, text=True,
-                         timeout=60, check=False)
+def check(config, env=None):
+    ran = subprocess.run([BIN / "dryad", "check", "--config", config], capture_output=True, text=True, timeout=60,
+                         env=env, check=False)
     return ran.returncode, ran.stdout
 
 
@@ -165,6 +165,33 @@ def test_check_says_what_is_wrong_and_what_to_do(farm):
     code, said = check(config)
     assert code == 1, said
     assert re.search("^wrong +server .*does not answer", said, re.MULTILINE), said
+
+
+SHIFTED_CLOCK = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  const int result = (int)syscall(SYS_clock_gettime, clock, now);
+  if (clock == CLOCK_REALTIME) now->tv_sec += 200;
+  return result;
+}
+"""
+
+
+def test_check_compares_the_clocks(farm):
+    farm.start_server()
+    _, config, _ = enrol(farm, "b1")
+    source = farm.directory / "clock.c"
+    source.write_text(SHIFTED_CLOCK)
+    shifted = farm.directory / "clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shifted, source], check=True, timeout=60)
+    code, said = check(config, env={**os.environ, "LD_PRELOAD": str(shifted)})
+    assert code == 77, said
+    ahead, = re.findall(r"^wrong +clock +3 m (\d+) s ahead of the server's: have it set by NTP", said, re.MULTILINE)
+    assert 15 <= int(ahead) <= 25, said
+    assert said.count("wrong ") == 1, said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
