@@ -5,8 +5,11 @@
 #include <exception>
 #include <unistd.h>
 
+#include "dryad/check.hpp"
 #include "dryad/config.hpp"
+#include "dryad/config_file.hpp"
 #include "dryad/daemon.hpp"
+#include "dryad/enroll.hpp"
 #include "dryad/exit_codes.hpp"
 #include "dryad/files.hpp"
 #include "dryad/options.hpp"
@@ -17,8 +20,6 @@ namespace {
 
 using namespace boruta;
 using namespace boruta::dryad;
-
-constexpr std::size_t kConfigBytes = std::size_t{1024} * 1024;
 
 int write_first_config(const std::filesystem::path& file, bool root) {
   if (auto made = make_directories(file.parent_path(), 0755); file.has_parent_path() && !made) {
@@ -40,25 +41,16 @@ int run_with_config(const Options& options) {
   if (!std::filesystem::exists(options.config, ignored) && !options.check) {
     return write_first_config(options.config, root);
   }
-  const auto text = read_file(options.config, kConfigBytes);
-  if (!text) {
-    fmt::print(stderr, "dryad: {}\n", text.error());
+  const auto file = load_config(options);
+  if (!file) {
+    for (const auto& line : file.error()) fmt::print(stderr, "dryad: {}\n", line);
     return kExitConfig;
   }
-  auto config = parse_config(*text, options.config, root);
-  if (!config) {
-    for (const auto& line : config.error()) fmt::print(stderr, "dryad: {}\n", line);
-    return kExitConfig;
-  }
-  if (options.token_file) config->token_file = *options.token_file;
-  if (options.ca_file) config->ca_file = *options.ca_file;
-  if (options.state_dir) config->state_dir = std::filesystem::absolute(*options.state_dir);
-  if (options.boruta) config->boruta = *parse_host_port(*options.boruta);
-  if (options.check) return run_check(*config);
-  runtime::start_log(runtime::LogLevel::kInfo, config->log_format == ConfigLogFormat::kJson
+  if (options.check) return run_check(*file);
+  runtime::start_log(runtime::LogLevel::kInfo, file->config.log_format == ConfigLogFormat::kJson
                                                    ? runtime::LogFormat::kJson
                                                    : runtime::LogFormat::kText);
-  return run_daemon(*config);
+  return run_daemon(options, *file);
 }
 
 }  // namespace
@@ -69,6 +61,7 @@ int main(int argc, char** argv) {
     if (!options) return options.error();
     // A log that nobody reads any more must not end the worker's agent.
     (void)std::signal(SIGPIPE, SIG_IGN);
+    if (options->enroll) return run_enroll(*options->enroll, *options);
     if (!options->simulate) return run_with_config(*options);
     runtime::start_log(runtime::LogLevel::kInfo, runtime::LogFormat::kText);
     return run_simulation(*options->simulate, *options);

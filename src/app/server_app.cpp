@@ -19,6 +19,7 @@
 #include "http/api.hpp"
 #include "http/server.hpp"
 #include "runtime/files.hpp"
+#include "runtime/service_notifier.hpp"
 #include "server/agent_tunnels.hpp"
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
@@ -92,10 +93,12 @@ std::expected<std::unique_ptr<Core>, std::string> open_core(const ServerConfig& 
 /// The running server: the graph of its parts, and the order in which they start and stop.
 class Server {
  public:
-  Server(const ServerConfig& config, Core& core)
+  Server(const ServerConfig& config, Core& core, const runtime::ServiceNotifier& service)
       : config_(config),
         core_(core),
+        service_(service),
         event_log_(&core.coordinator()),
+        hook_(&core.coordinator(), config.hook),
         metrics_(&core.coordinator(), &core.committer()),
         agents_(&core.coordinator()),
         agent_tunnels_(&core.coordinator(), &agents_),
@@ -129,9 +132,13 @@ class Server {
     tasks.spawn("coordinator", core_.coordinator().run());
     auto started = co_await start();
     if (started) {
+      service_.ready();
+      service_.status("takes requests");
+      tasks.spawn("watchdog", runtime::keep_alive(&service_, &core_.clock()));
       const auto [error, signal] = co_await signals_.async_wait(asio::as_tuple(asio::use_awaitable));
       runtime::log_info("stopping", {{"signal", std::to_string(error ? 0 : signal)}});
     }
+    service_.stopping();
     co_await stop();
     co_return started;
   }
@@ -183,13 +190,16 @@ class Server {
     }
     reconciler_.request_stop();
     co_await reconciler_.join();
+    hook_.stop();
     core_.tasks().request_stop();
     co_await core_.tasks().join();
   }
 
   const ServerConfig& config_;
   Core& core_;
+  const runtime::ServiceNotifier& service_;
   server::EventLog event_log_;
+  EventHook hook_;
   server::Metrics metrics_;
   server::Agents agents_;
   server::AgentTunnels agent_tunnels_;
@@ -230,11 +240,13 @@ std::expected<void, std::string> run_to_end(Core& core, Task<std::expected<void,
 
 int serve(const ServerConfig& config) {
   runtime::start_log(config.log_level, config.log_format);
+  // Before there is a thread.
+  const auto service = runtime::ServiceNotifier::take_environment();
   raise_file_limit();
   const auto core = open_core(config);
   if (!core) return complain(core.error());
   std::signal(SIGPIPE, SIG_IGN);
-  Server server(config, **core);
+  Server server(config, **core, service);
   const auto ended = run_to_end(**core, server.run());
   return ended ? 0 : complain(ended.error());
 }

@@ -38,6 +38,27 @@ Verdict take_ip(const toml::node& node, std::string& target, bool wildcard_allow
   return wildcard && !wildcard_allowed ? "an address that users can reach is expected, not a wildcard" : Verdict{};
 }
 
+Verdict take_program(const toml::node& node, std::vector<std::string>& target) {
+  const auto verdict = config::take_texts(node, target);
+  if (!verdict.empty() || (!target.empty() && target.front().empty())) {
+    return "an array with a program and its arguments is expected, like [\"/usr/local/bin/tell\", \"--mail\"]";
+  }
+  return {};
+}
+
+Verdict take_kinds(const toml::node& node, std::vector<News>& target) {
+  std::vector<std::string> words;
+  if (!config::take_texts(node, words).empty() || words.empty()) return "an array like [\"failed\"] is expected";
+  std::vector<News> kinds;
+  for (const auto& word : words) {
+    const auto news = parse_news(word);
+    if (!news) return fmt::format("\"{}\" is none of {}", word, news.error());
+    kinds.push_back(*news);
+  }
+  target = std::move(kinds);
+  return {};
+}
+
 Keys tunnel_keys(ServerConfig& config) {
   using tunnel::Mode;
   return {
@@ -108,6 +129,8 @@ Keys top_keys(ServerConfig& config, config::Reader& reader) {
       {"lost_after", between(100ms, 1h, &policy.lost_after)},
       {"lost_grace", between(0s, kDay, &policy.lost_grace)},
       {"store_patience", between(0s, 1h, &config.store_patience)},
+      {"on_event", [&](const auto& node) { return take_program(node, config.hook.argv); }},
+      {"on_event_kinds", [&](const auto& node) { return take_kinds(node, config.hook.wanted); }},
       {"scheduling", reader.table("scheduling", scheduling_keys(config))},
       {"tunnel", reader.table("tunnel", tunnel_keys(config))},
       {"log", reader.table("log", log_keys(config))},

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/event_hook.hpp"
 #include "base/config_reader.hpp"
 #include "base/host_port.hpp"
 #include "farm/policy.hpp"
@@ -29,6 +30,8 @@ struct ServerConfig {
   farm::Policy policy;
   /// How long a store that cannot be written is waited for before the server exits.
   Duration store_patience = std::chrono::seconds(30);
+  /// What is run when something happens to a worker.
+  HookOptions hook;
   /// How workers are reached.
   tunnel::Mode tunnel_mode = tunnel::Mode::kAuto;
   /// Where jobs' tunnels listen; empty: where HTTP does.

@@ -23,6 +23,8 @@ grant_timeout = "4s"
 lost_after = "500ms"
 lost_grace = "2m"
 store_patience = "1m"
+on_event = ["/bin/tell", "lab"]
+on_event_kinds = ["failed", "registered"]
 [tunnel]
 address = "0.0.0.0"
 ports = "4000-4999"
@@ -47,6 +49,8 @@ format = "json"
   EXPECT_EQ(config->policy.lost_after, 500ms);
   EXPECT_EQ(config->policy.lost_grace, 2min);
   EXPECT_EQ(config->store_patience, 1min);
+  EXPECT_EQ(config->hook.argv, (std::vector<std::string>{"/bin/tell", "lab"}));
+  EXPECT_EQ(config->hook.wanted, (std::vector{News::kFailed, News::kRegistered}));
   EXPECT_EQ(config->tunnel_address, "0.0.0.0");
   EXPECT_EQ(config->policy.first_tunnel_port, 4000);
   EXPECT_EQ(config->policy.last_tunnel_port, 4999);
@@ -74,6 +78,9 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
       {"[tunnel]\nadvertise = \"::\"", "f:2: tunnel.advertise = \"::\": an address that users can reach is expected"},
       {"[tunnel]\nadvertise = \"lab\"", "f:2: tunnel.advertise = \"lab\": an IP address by number is expected"},
       {"lost_after = \"1ms\"", "f:1: lost_after = \"1ms\": a duration from 100ms to 1h is expected"},
+      {"on_event = \"tell\"", "f:1: on_event = \"tell\": an array with a program and its arguments is expected"},
+      {"on_event_kinds = [\"burnt\"]", "f:1: on_event_kinds = […]: \"burnt\" is none of \"failed\", \"lost\""},
+      {"on_event_kinds = []", "f:1: on_event_kinds = […]: an array like [\"failed\"] is expected"},
       {"tunnel = 3", "f:1: tunnel = 3: a table is expected"},
       {"[log]\nlevel = \"loud\"", "f:2: log.level = \"loud\": \"debug\" or"},
       {"lease = ", "f:1: "},

@@ -40,6 +40,8 @@ void add_request_commands(CLI::App* app, CommandLine* line);
 void add_explain_commands(CLI::App* app, CommandLine* line);
 void add_history_commands(CLI::App* app, CommandLine* line);
 void add_worker_commands(CLI::App* app, CommandLine* line);
+/// Below `workers`.
+void add_enroll_command(CLI::App* workers, CommandLine* line);
 void add_login_commands(CLI::App* app, CommandLine* line);
 void add_admin_commands(CLI::App* app, CommandLine* line);
 

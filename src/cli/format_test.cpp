@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -182,6 +183,24 @@ TEST_F(Views, ListWorkersByName) {
             "rpi4-01  MAINTENANCE  rpi4   -         Mon 16:00  kernel  bob: SD card broken\n"
             "rpi4-02  RUNNING      rpi4   39 alice  13:20      -       drains\n"
             "zero     FAILED       -      -         -          -       agent lost\n");
+}
+
+TEST_F(Views, ShowWhichWorkersWaitForApproval) {
+  auto fresh = worker("0001", {{"name", "b1"}}, WorkerState::kMaintenance);
+  fresh.name = "b1";
+  fresh.by = "b1";
+  fresh.reason = "new";
+  auto changed = fresh;
+  changed.reason = "its capabilities or ports changed";
+  auto refused = fresh;
+  refused.by = "bob";
+  auto serving = fresh;
+  serving.state = WorkerState::kIdle;
+  EXPECT_TRUE(awaits_approval(fresh));
+  EXPECT_TRUE(awaits_approval(changed));
+  EXPECT_FALSE(awaits_approval(refused)) << "an admin said so, who happens to call it new";
+  EXPECT_FALSE(awaits_approval(serving));
+  EXPECT_THAT(describe_worker("b1", changed, {}, now_), testing::HasSubstr("waits for approval: its capabilities"));
 }
 
 TEST_F(Views, ListRequests) {

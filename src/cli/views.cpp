@@ -28,6 +28,10 @@ bool is_person(const WorkerInfo& worker) {
          worker.by != worker.uuid;
 }
 
+/// The server's words for what an admin should look at.
+constexpr std::string_view kNew = "new";
+constexpr std::string_view kChanged = "its capabilities or ports changed";
+
 /// How its users' connections get to it.
 std::string_view tunnel_text(const WorkerInfo& worker) {
   if (worker.tunnel == "agent") return "through its agent";
@@ -39,7 +43,10 @@ std::string worker_note(const WorkerInfo& worker) {
   std::vector<std::string> parts;
   const bool out = worker.state == WorkerState::kMaintenance || worker.state == WorkerState::kFailed ||
                    worker.state == WorkerState::kBusy;
-  if (out && is_person(worker) && !worker.reason.empty()) {
+  if (awaits_approval(worker)) {
+    parts.push_back(worker.reason == kNew ? "waits for approval"
+                                          : fmt::format("waits for approval: {}", worker.reason));
+  } else if (out && is_person(worker) && !worker.reason.empty()) {
     parts.push_back(fmt::format("{}: {}", worker.by, worker.reason));
   } else if (out && !worker.reason.empty()) {
     parts.push_back(worker.reason);
@@ -99,6 +106,12 @@ void add_line(std::string& text, std::string_view label, std::string_view value)
 }
 
 }  // namespace
+
+bool awaits_approval(const WorkerInfo& worker) {
+  // A change that waited for a job's end came about by whoever ended that.
+  const bool waits = worker.reason == kChanged || (worker.reason == kNew && !is_person(worker));
+  return worker.state == WorkerState::kMaintenance && waits;
+}
 
 Tone tone_of(WorkerState state) {
   switch (state) {

@@ -15,6 +15,9 @@ namespace boruta::cli {
 [[nodiscard]] Tone tone_of(client::WorkerState state);
 [[nodiscard]] Tone tone_of(client::RequestState state);
 
+/// Whether an admin has not let it serve yet, or not with the capabilities that it has now.
+[[nodiscard]] bool awaits_approval(const client::WorkerInfo& worker);
+
 /// Sorted by name. `owners`: of the requests that run, by number.
 [[nodiscard]] Table workers_table(const std::vector<client::WorkerInfo>& workers,
                                   const std::map<std::uint64_t, std::string>& owners, Instant now);

@@ -77,6 +77,14 @@ Task<int> list_workers(Session* session, WorkerArguments /*none*/) {
   std::map<std::uint64_t, std::string> owners;
   if (jobs) owners = co_await running_owners(session);
   session->print(workers_table(workers.value, owners, session->now()).render(session->terminal().colour));
+  const auto shown = name_workers(workers.value);
+  std::vector<std::string> waiting;
+  for (const auto& worker : workers.value) {
+    if (awaits_approval(worker)) waiting.push_back(shown.at(worker.uuid));
+  }
+  std::ranges::sort(waiting);
+  if (!waiting.empty())
+    session->note(fmt::format("to let in who waits: boruta workers approve {}", printable(quote_command(waiting))));
   co_return 0;
 }
 
@@ -231,6 +239,13 @@ void add_worker_commands(CLI::App* app, CommandLine* line) {
                              "boruta workers enable rpi4-01 rpi4-02");
   add_names(enable, some->names);
   on_chosen(enable, line, some, &enable_workers);
+
+  auto* approve =
+      add_command(workers, "approve", "Let new workers serve, and those whose capabilities changed: the same as enable",
+                  "boruta workers approve rpi4-05");
+  add_names(approve, some->names);
+  on_chosen(approve, line, some, &enable_workers);
+  add_enroll_command(workers, line);
 
   auto* disable = add_command(workers, "disable", "Take workers out of service; a job on them ends at once",
                               "boruta workers disable rpi4-02 --drain --reason \"SD card broken\"");

@@ -460,10 +460,11 @@ std::string encode_set_state(std::string_view state, std::string_view reason, bo
   return json::serialize(object);
 }
 
-std::string encode_worker_token(std::string_view name) {
+std::string encode_worker_token(std::string_view name, bool reusable) {
   json::object object;
   object["Role"] = "worker";
   object["Name"] = name;
+  if (reusable) object["Reusable"] = true;
   return json::serialize(object);
 }
 

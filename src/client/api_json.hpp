@@ -47,6 +47,6 @@ using Decoded = std::expected<T, std::string>;
 [[nodiscard]] std::string encode(const Groups& groups);
 /// `state` is "IDLE" or "MAINTENANCE"; an empty reason is left out.
 [[nodiscard]] std::string encode_set_state(std::string_view state, std::string_view reason, bool drain);
-[[nodiscard]] std::string encode_worker_token(std::string_view name);
+[[nodiscard]] std::string encode_worker_token(std::string_view name, bool reusable);
 
 }  // namespace boruta::client

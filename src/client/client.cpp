@@ -272,11 +272,11 @@ Task<Answer<Reply<std::vector<TokenInfo>>>> Client::list_tokens() {
   co_return read(std::move(body), &decode_tokens);
 }
 
-Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name) {
+Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name, bool reusable) {
   Call call;
   call.method = "POST";
   call.path = "tokens/";
-  call.body = encode_worker_token(name);
+  call.body = encode_worker_token(name, reusable);
   auto body = co_await send(std::move(call));
   co_return read(std::move(body), &decode_issued_token);
 }

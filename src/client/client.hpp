@@ -70,8 +70,9 @@ class Client {
   Task<Answer<void>> delete_user(std::string name);
 
   Task<Answer<Reply<std::vector<TokenInfo>>>> list_tokens();
-  /// Sent once, as add_user is. kUnreachable: the token may be there all the same.
-  Task<Answer<Reply<IssuedToken>>> add_worker_token(std::string name);
+  /// For one worker, or for any number if it is `reusable`. Sent once, as add_user is. kUnreachable: the token may be
+  /// there all the same.
+  Task<Answer<Reply<IssuedToken>>> add_worker_token(std::string name, bool reusable = false);
   Task<Answer<void>> revoke_token(std::uint64_t id);
 
   /// Ends the call under way, which then returns kUnreachable; later calls too, at once.

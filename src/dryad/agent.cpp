@@ -38,7 +38,7 @@ Task<int> Agent::run() {
   while (!exit_code_) {
     open_stream();
     while (stream_ && !exit_code_) co_await changed_.wait();
-    if (!exit_code_) co_await pause();
+    if (!exit_code_ && !std::exchange(renewing_, false)) co_await pause();
   }
   parts_.tunnels->cut_all();
   if (stream_) stream_->close();
@@ -50,6 +50,21 @@ Task<int> Agent::run() {
 }
 
 void Agent::request_stop() { stop_with(kExitOk); }
+
+void Agent::register_anew(Capabilities caps) {
+  session_.set_caps(std::move(caps));
+  parts_.backoff.reset();
+  if (stream_) {
+    renewing_ = true;
+    stream_->close();
+  } else {
+    pause_->cancel();
+  }
+}
+
+void Agent::tell_service(std::string_view status) const {
+  if (parts_.service != nullptr) parts_.service->status(status);
+}
 
 void Agent::stop_with(int exit_code) {
   if (exit_code_) return;
@@ -89,6 +104,7 @@ void Agent::on_message(const agent::ToAgent& message) {
     parts_.backoff.reset();
     if (!parts_.quiet) log_info(reported_.empty() ? "registered" : "registered again", {{"worker", parts_.name}});
     reported_.clear();
+    tell_service("registered");
   }
   perform(std::move(actions));
 }
@@ -98,7 +114,7 @@ void Agent::on_end(const StreamEnd& end) {
   const bool was_online = session_.online();
   auto actions = session_.disconnected(parts_.clock->now());
   if (!exit_code_) {
-    report(end, was_online);
+    if (!renewing_) report(end, was_online);
     perform(std::move(actions));
   }
   changed_.notify_all();
@@ -110,6 +126,7 @@ void Agent::report(const StreamEnd& end, bool was_online) {
   const std::string news = refused ? "refused: " + end.text : "unreachable";
   if (news == reported_ || parts_.quiet) return;
   reported_ = news;
+  tell_service(refused ? news : "the server is out of reach");
   if (refused) {
     log_warning("the server refuses this worker: " + end.text, {{"worker", parts_.name}});
   } else {

@@ -13,6 +13,7 @@
 #include "dryad/session.hpp"
 #include "dryad/tunnels.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/service_notifier.hpp"
 #include "runtime/task.hpp"
 
 namespace boruta::dryad {
@@ -51,6 +52,8 @@ class Agent {
     Backoff backoff;
     /// For the log: the worker's UUID.
     std::string name;
+    /// Told whether the worker is registered; may be null.
+    const runtime::ServiceNotifier* service = nullptr;
     /// Its comings and goings are not logged: one of many simulated workers.
     bool quiet = false;
   };
@@ -63,6 +66,8 @@ class Agent {
   Task<int> run();
   /// Makes `run` return kExitOk soon. An operation under way is not waited for.
   void request_stop();
+  /// Registers anew, at once, with these capabilities; a job on the worker goes on meanwhile.
+  void register_anew(Capabilities caps);
 
   [[nodiscard]] const Session& session() const { return session_; }
 
@@ -78,6 +83,7 @@ class Agent {
   void open_tunnel(Secret token);
   /// Connections go with their job.
   void cut_old_tunnels();
+  void tell_service(std::string_view status) const;
   void report(const StreamEnd& end, bool was_online);
   void stop_with(int exit_code);
 
@@ -92,6 +98,8 @@ class Agent {
   /// Whose connections the tunnels carry.
   std::optional<RequestId> tunnels_job_;
   std::optional<int> exit_code_;
+  /// The stream was closed by `register_anew`: the next one follows without a pause.
+  bool renewing_ = false;
   /// What was said of the present outage: said once.
   std::string reported_;
 };

@@ -152,6 +152,22 @@ TEST_F(AgentTest, ComesBackAfterEachEndOfAStream) {
   EXPECT_EQ(connector_.heard.size(), 5U) << "each stream begins with Register";
 }
 
+TEST_F(AgentTest, RegistersAnewWithoutAPause) {
+  connector_.on_open = [this](FakeConnector::FakeStream& stream) {
+    stream.say(agent::Welcome{.heartbeat_every = 10s, .lost_grace = 1min});
+    if (connector_.streams.size() == 1) {
+      asio::post(context_, [this] { agent_->register_anew({{"board", "rpi5"}}); });
+    } else {
+      agent_->request_stop();
+    }
+  };
+  EXPECT_EQ(run(), kExitOk);
+  ASSERT_EQ(connector_.heard.size(), 2U);
+  const auto* hello = std::get_if<agent::Register>(&connector_.heard.back());
+  ASSERT_NE(hello, nullptr);
+  EXPECT_EQ(hello->caps, (Capabilities{{"board", "rpi5"}}));
+}
+
 TEST_F(AgentTest, BeatsOnTime) {
   connector_.on_open = [](FakeConnector::FakeStream& stream) {
     stream.say(agent::Welcome{.heartbeat_every = 5ms, .lost_grace = 1min});

@@ -163,7 +163,7 @@ std::expected<Config, config::Errors> parse_config(std::string_view text, const 
 }
 
 std::filesystem::path default_state_dir(bool root) {
-  if (root) return "/var/lib/boruta/dryad";
+  if (root) return "/var/lib/dryad";
   if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/') {
     return std::filesystem::path(state) / "boruta-dryad";
   }

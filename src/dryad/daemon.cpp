@@ -9,17 +9,14 @@
 #include <functional>
 #include <memory>
 #include <random>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <vector>
 
-#include "dryad/account_access.hpp"
 #include "dryad/agent.hpp"
 #include "dryad/exit_codes.hpp"
-#include "dryad/files.hpp"
 #include "dryad/grpc_link.hpp"
 #include "dryad/grpc_tunnels.hpp"
-#include "dryad/private_access.hpp"
+#include "dryad/reloader.hpp"
+#include "dryad/setup.hpp"
 #include "dryad/simulated_access.hpp"
 #include "runtime/log.hpp"
 
@@ -29,8 +26,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-constexpr std::size_t kTokenFileBytes = 4096;
-constexpr std::size_t kCaFileBytes = std::size_t{1024} * 1024;
 /// Keys in stock: one for the next Prepare and one while its successor is made.
 constexpr std::size_t kKeysInStock = 2;
 constexpr std::size_t kSimulatedKeys = 4;
@@ -40,39 +35,13 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32U) | device();
 }
 
-std::unique_ptr<Access> make_access(const Config& config, const std::string& instance, KeySource& keys) {
-  if (config.access == AccessMode::kPrivate) {
-    return std::make_unique<PrivateAccess>(PrivateAccessOptions{.state_dir = config.state_dir,
-                                                                .sshd = config.sshd,
-                                                                .listen = listen_addresses(config),
-                                                                .port = config.ssh.port.value_or(0),
-                                                                .kill_limit = config.kill_limit},
-                                           keys);
-  }
-  AccountAccessOptions options{.state_dir = config.state_dir,
-                               .instance = instance,
-                               .username = config.user_name,
-                               .groups = config.user_groups,
-                               .ssh_port = config.ssh.port.value_or(kSshPort),
-                               .kill_limit = config.kill_limit};
-  return std::make_unique<AccountAccess>(std::move(options), keys);
-}
-
-std::expected<GrpcOptions, std::string> make_grpc_options(const HostPort& boruta,
-                                                          const std::filesystem::path& token_file,
-                                                          const std::filesystem::path& ca_file) {
-  GrpcOptions options;
-  options.address = format_host_port(boruta.host, boruta.port.value_or(kBorutaPort));
+std::expected<GrpcOptions, std::string> grpc_options_of(const HostPort& boruta, const std::filesystem::path& token_file,
+                                                        const std::filesystem::path& ca_file) {
   std::string warning;
   auto token = read_token(token_file, warning);
   if (!token) return std::unexpected(token.error());
   if (!warning.empty()) runtime::log_warning(warning);
-  options.token = *std::move(token);
-  if (ca_file.empty()) return options;
-  auto ca = read_file(ca_file, kCaFileBytes);
-  if (!ca) return std::unexpected(ca.error());
-  options.ca_pem = *std::move(ca);
-  return options;
+  return make_grpc_options(boruta, *std::move(token), ca_file);
 }
 
 Task<void> run_agent(Agent* agent, int* exit_code, std::function<void()> ended) {
@@ -80,20 +49,29 @@ Task<void> run_agent(Agent* agent, int* exit_code, std::function<void()> ended) 
   ended();
 }
 
+struct Hooks {
+  std::function<void()> on_signal = [] {};
+  /// The last agent has ended: nothing else may keep the context busy.
+  std::function<void()> on_end = [] {};
+};
+
 /// Runs agents on `context` until all have ended, which a signal asks them to. The highest exit code counts.
-int run_all(asio::io_context& context, const std::vector<std::unique_ptr<Agent>>& agents) {
+int run_all(asio::io_context& context, const std::vector<std::unique_ptr<Agent>>& agents, const Hooks& hooks = {}) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;
     // A second signal ends the process at once.
     signals.clear();
+    hooks.on_signal();
     for (const auto& agent : agents) agent->request_stop();
   });
   runtime::TaskGroup group(context.get_executor());
   std::vector<int> codes(agents.size(), kExitFault);
   std::size_t left = agents.size();
   const auto ended = [&] {
-    if (--left == 0) signals.cancel();
+    if (--left > 0) return;
+    signals.cancel();
+    hooks.on_end();
   };
   for (std::size_t i = 0; i < agents.size(); ++i) group.spawn("agent", run_agent(agents[i].get(), &codes[i], ended));
   context.run();
@@ -112,8 +90,15 @@ struct RealWorker {
   std::unique_ptr<Board> board;
 };
 
-int serve(const Config& config, FileStateStore& store, AgentState state, RealWorker& real, const Endpoint& endpoint,
+struct Running {
+  const Options& options;
+  const ConfigFile& file;
+  const runtime::ServiceNotifier& service;
+};
+
+int serve(const Running& running, FileStateStore& store, AgentState state, RealWorker& real, const Endpoint& endpoint,
           GrpcOptions grpc) {
+  const auto& config = running.file.config;
   asio::io_context context(1);
   const auto clock = runtime::make_system_clock(Instant{});
   Worker worker(*real.access, *real.board, config.state_dir);
@@ -140,9 +125,21 @@ int serve(const Config& config, FileStateStore& store, AgentState state, RealWor
                    .runner = &runner,
                    .tunnels = &tunnels,
                    .backoff = Backoff({.least = config.backoff_least, .most = config.backoff_most}, random_seed()),
-                   .name = config.caps.at(std::string(kUuidCap))},
+                   .name = config.caps.at(std::string(kUuidCap)),
+                   .service = &running.service},
       Session(std::move(session), &store, std::move(state), endpoint.standing, clock->now())));
-  const int code = run_all(context, agents);
+  Reloader reloader(context, running.options, running.file, agents.front().get(), &running.service);
+  runtime::TaskGroup watchdog(context.get_executor());
+  watchdog.spawn("watchdog", runtime::keep_alive(&running.service, clock.get()));
+  // Set up: also while the server is out of reach, which no restart would mend.
+  running.service.ready();
+  const int code = run_all(context, agents,
+                           {.on_signal = [&] { running.service.stopping(); },
+                            .on_end =
+                                [&] {
+                                  reloader.stop();
+                                  watchdog.request_stop();
+                                }});
   runner.finish();
   real.access->stop(agents.front()->session().state().job.has_value());
   return code;
@@ -150,31 +147,18 @@ int serve(const Config& config, FileStateStore& store, AgentState state, RealWor
 
 }  // namespace
 
-std::expected<Secret, std::string> read_token(const std::filesystem::path& file, std::string& warning) {
-  if (file.empty()) return Secret{};
-  auto text = read_file(file, kTokenFileBytes);
-  if (!text) return std::unexpected("the token: " + text.error());
-  struct stat info{};
-  if (::stat(file.c_str(), &info) == 0 && (info.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-    warning = fmt::format("{}: others may read the token; chmod 600 it", file.native());
-  }
-  std::string token = text->substr(0, text->find_first_of("\r\n"));
-  wipe(*text);
-  const bool printable = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7F; });
-  if (token.empty() || !printable) {
-    return std::unexpected(fmt::format("{}: the first line must be a token, and nothing else", file.native()));
-  }
-  return Secret(std::move(token));
-}
-
-int run_daemon(const Config& config) {
+int run_daemon(const Options& options, const ConfigFile& file) {
+  // Before there is a thread. A reload that is asked for this early is not needed: the config is read just now.
+  const auto service = runtime::ServiceNotifier::take_environment();
+  (void)std::signal(SIGHUP, SIG_IGN);
+  const auto& config = file.config;
   for (const auto& warning : config.warnings) runtime::log_warning(warning);
   const auto lock = StateDirLock::take(config.state_dir);
   if (!lock) return fail(kExitUnfit, lock.error());
   FileStateStore store(config.state_dir / "state.json");
   auto state = store.load_or_make();
   if (!state) return fail(kExitFault, state.error());
-  auto grpc = make_grpc_options(config.boruta, config.token_file, config.ca_file);
+  auto grpc = grpc_options_of(config.boruta, config.token_file, config.ca_file);
   if (!grpc) return fail(kExitConfig, grpc.error());
   auto board = make_board(config.board);
   if (!board) return fail(kExitConfig, board.error());
@@ -184,39 +168,13 @@ int run_daemon(const Config& config) {
   if (auto fit = real.access->check(); !fit) return fail(kExitUnfit, fit.error());
   const auto endpoint = real.access->start();
   if (!endpoint) return fail(kExitFault, endpoint.error());
-  return serve(config, store, *std::move(state), real, *endpoint, *std::move(grpc));
-}
-
-int run_check(const Config& config) {
-  int code = kExitOk;
-  const auto report = [&](const char* what, const std::string& detail, const std::string& error, int failed) {
-    fmt::print("{:<8} {}\n", what, error.empty() ? detail : error);
-    if (!error.empty() && code == kExitOk) code = failed;
-  };
-  for (const auto& warning : config.warnings) fmt::print("{:<8} {}\n", "note", warning);
-  report("worker", format_caps(config.caps), "", kExitOk);
-  std::string warning;
-  const auto token = read_token(config.token_file, warning);
-  report("token",
-         config.token_file.empty() ? "none"
-         : warning.empty()         ? "fine"
-                                   : warning,
-         token ? std::string() : token.error(), kExitConfig);
-  const auto state = FileStateStore(config.state_dir / "state.json").load();
-  report("state", config.state_dir, state ? std::string() : state.error(), kExitFault);
-  RepeatedKeys unused(1);
-  const auto access = make_access(config, state && *state ? (*state)->instance : "", unused);
-  const auto fit = access->check();
-  report("access", config.access == AccessMode::kPrivate ? "private: fine" : "account: fine",
-         fit ? std::string() : fit.error(), kExitUnfit);
-  const auto board = make_board(config.board);
-  report("board", config.board.driver + ": fine", board ? std::string() : board.error(), kExitConfig);
-  return code;
+  const Running running{.options = options, .file = file, .service = service};
+  return serve(running, store, *std::move(state), real, *endpoint, *std::move(grpc));
 }
 
 int run_simulation(const SimulateOptions& simulate, const Options& options) {
-  auto grpc = make_grpc_options(*parse_host_port(*options.boruta), options.token_file.value_or(""),
-                                options.ca_file.value_or(""));
+  auto grpc =
+      grpc_options_of(*parse_host_port(*options.boruta), options.token_file.value_or(""), options.ca_file.value_or(""));
   if (!grpc) return fail(kExitConfig, grpc.error());
   const HostPort ssh = parse_host_port(simulate.ssh_address).value_or(HostPort{});
   RepeatedKeys keys(std::min(simulate.count, kSimulatedKeys));

@@ -25,7 +25,8 @@ std::string footer() {
   return fmt::format(
       "Examples:\n"
       "  dryad --config ~/dryad.conf                    run with a config of your own\n"
-      "  dryad check                                    look whether config, access and board are fine\n"
+      "  dryad check                                    look whether this machine is fit to be a worker\n"
+      "  dryad enroll --server farm:7175 --token-stdin  make it one; `boruta workers enroll` prints the whole line\n"
       "  dryad --simulate 100 --boruta 127.0.0.1:7175   a hundred workers with nothing behind them\n\n"
       "Exit codes:\n"
       "  {:>2}   stopped by a signal; or the first config was written\n"
@@ -134,6 +135,57 @@ void add_flags(CLI::App& app, Options& options, SimulateTexts& texts) {
       ->group(group);
 }
 
+/// What the flags of an enrolment were given as.
+struct EnrollTexts {
+  std::string server;
+  std::string name;
+  std::vector<std::string> caps;
+  bool no_start = false;
+};
+
+CLI::App* add_enroll(CLI::App& app, EnrollOptions& enroll, EnrollTexts& texts) {
+  auto* command = app.add_subcommand(
+      "enroll", "Make this machine a worker: write config and token, look whether all is well, start the service");
+  command->fallthrough();
+  command->add_option("--server", texts.server, "Where the server listens for agents")
+      ->type_name("HOST:PORT")
+      ->required();
+  command->add_flag("--token-stdin", enroll.token_stdin,
+                    "The token comes on standard input; --token-file FILE takes it from a file");
+  command->add_option("--name", texts.name, "What people call the worker")->type_name("NAME");
+  command->add_option("--cap", texts.caps, "What it offers")->type_name("KEY=VALUE")->allow_extra_args(false);
+  command
+      ->add_option("--access", enroll.access, "account: a throw-away account for each job; private: as who runs dryad")
+      ->check(CLI::IsMember({"account", "private"}))
+      ->capture_default_str();
+  command->add_option("--group", enroll.groups, "A further group of the job's account, like dialout")
+      ->type_name("GROUP")
+      ->allow_extra_args(false);
+  command->add_option("--ssh-address", enroll.ssh_address, "Where the server reaches this machine's sshd")
+      ->type_name("HOST:PORT");
+  command->add_flag("--replace", enroll.replace, "Write a config that is there anew; the UUID stays");
+  command->add_flag("--offline", enroll.offline, "Don't ask the server whether the token is good");
+  command->add_flag("--no-start", texts.no_start, "Don't start the service");
+  return command;
+}
+
+EnrollOptions to_enroll(EnrollOptions enroll, const EnrollTexts& texts, const Options& options) {
+  const auto server = parse_host_port(texts.server);
+  if (!server || server->host.empty()) throw CLI::ValidationError("--server", "HOST:PORT is expected");
+  enroll.server = *server;
+  enroll.start = !texts.no_start;
+  if (enroll.token_stdin == options.token_file.has_value()) {
+    throw CLI::ValidationError("--token-stdin", "either it or --token-file FILE is needed");
+  }
+  for (const auto& text : texts.caps) {
+    auto [key, value] = split_pair(text, "--cap");
+    if (key == kUuidCap) throw CLI::ValidationError("--cap", "UUID is drawn, or stays what it is");
+    enroll.caps.insert_or_assign(std::move(key), std::move(value));
+  }
+  if (!texts.name.empty()) enroll.caps.insert_or_assign("name", texts.name);
+  return enroll;
+}
+
 }  // namespace
 
 std::expected<Options, int> parse_options(int argc, const char* const* argv) {
@@ -142,11 +194,16 @@ std::expected<Options, int> parse_options(int argc, const char* const* argv) {
   Options options;
   SimulateTexts texts;
   add_flags(app, options, texts);
-  auto* check = app.add_subcommand("check", "Look whether config, access and board are fine; changes nothing");
+  auto* check = app.add_subcommand(
+      "check", "Look whether this machine is fit to be a worker, and what to do where it is not; changes nothing");
   check->fallthrough();
+  EnrollOptions enroll;
+  EnrollTexts enroll_texts;
+  const auto* enrolling = add_enroll(app, enroll, enroll_texts);
   try {
     app.parse(argc, argv);
     options.check = check->parsed();
+    if (enrolling->parsed()) options.enroll = to_enroll(std::move(enroll), enroll_texts, options);
     if (texts.count > 0) {
       if (!options.boruta) throw CLI::RequiredError("--boruta");
       options.simulate = to_simulate(texts);

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/caps.hpp"
+#include "base/host_port.hpp"
 #include "dryad/runner.hpp"
 
 namespace boruta::dryad {
@@ -21,6 +23,23 @@ struct SimulateOptions {
   Faults faults;
 };
 
+struct EnrollOptions {
+  HostPort server;
+  /// The token comes on standard input; else from Options::token_file.
+  bool token_stdin = false;
+  /// Beside UUID.
+  Capabilities caps;
+  /// Of the job's account.
+  std::vector<std::string> groups;
+  std::string access = "account";
+  std::string ssh_address;
+  /// A config that is there is written anew.
+  bool replace = false;
+  /// The server is not asked.
+  bool offline = false;
+  bool start = true;
+};
+
 /// dryad's command line.
 struct Options {
   std::filesystem::path config = "/etc/boruta/dryad.conf";
@@ -31,6 +50,8 @@ struct Options {
   std::optional<std::string> boruta;
   /// Only look whether everything is fine.
   bool check = false;
+  /// Make this machine a worker.
+  std::optional<EnrollOptions> enroll;
   std::optional<SimulateOptions> simulate;
 };
 

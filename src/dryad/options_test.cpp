@@ -5,10 +5,10 @@
 #include <unistd.h>
 #include <vector>
 
-#include "dryad/daemon.hpp"
 #include "dryad/exit_codes.hpp"
 #include "dryad/files.hpp"
 #include "dryad/scratch_dir.hpp"
+#include "dryad/setup.hpp"
 
 namespace boruta::dryad {
 namespace {

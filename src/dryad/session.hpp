@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -109,6 +110,9 @@ class Session {
   [[nodiscard]] Actions tick(Now now);
   /// On the lease clock; nothing: only a call of another kind can change anything.
   [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+  /// What the next Register says of the worker's capabilities.
+  void set_caps(Capabilities caps) { options_.identity.caps = std::move(caps); }
 
   [[nodiscard]] const AgentState& state() const { return state_; }
   /// The server has welcomed us on the present stream.

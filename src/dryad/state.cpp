@@ -104,6 +104,15 @@ std::expected<StateDirLock, std::string> StateDirLock::take(const std::filesyste
   return StateDirLock(fd);
 }
 
+bool StateDirLock::is_taken(const std::filesystem::path& dir) {
+  const int fd = ::open((dir / "lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return false;
+  // Shared, so that two who only look don't see each other; a dryad that starts just now would be refused by it.
+  const bool taken = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  return taken;
+}
+
 StateDirLock::StateDirLock(StateDirLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
 StateDirLock::~StateDirLock() {

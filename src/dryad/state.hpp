@@ -75,6 +75,9 @@ class StateDirLock {
   /// directory and what is wrong with it.
   static std::expected<StateDirLock, std::string> take(const std::filesystem::path& dir);
 
+  /// Whether a dryad holds `dir` now. Changes nothing.
+  [[nodiscard]] static bool is_taken(const std::filesystem::path& dir);
+
   StateDirLock(StateDirLock&& other) noexcept;
   StateDirLock& operator=(StateDirLock&&) = delete;
   ~StateDirLock();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <grp.h>
 #include <pwd.h>
 #include <system_error>
 #include <unistd.h>
@@ -55,6 +56,21 @@ Lookup find_user(uid_t uid) {
   return look_up([&](passwd* entry, char* buffer, std::size_t size, passwd** found) {
     return ::getpwuid_r(uid, entry, buffer, size, found);
   });
+}
+
+std::expected<bool, std::string> has_group(const std::string& name) {
+  std::vector<char> buffer(std::size_t{16} * 1024);
+  for (;;) {
+    group entry{};
+    group* found = nullptr;
+    const int error = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+    if (error == ERANGE && buffer.size() < std::size_t{1024} * 1024) {
+      buffer.resize(buffer.size() * 2);
+      continue;
+    }
+    if (found != nullptr || error == 0 || error == ENOENT || error == ESRCH) return found != nullptr;
+    return std::unexpected(std::generic_category().message(error));
+  }
 }
 
 std::expected<UserAccount, std::string> present_user() {

@@ -21,6 +21,9 @@ struct UserAccount {
 std::expected<std::optional<UserAccount>, std::string> find_user(const std::string& name);
 std::expected<std::optional<UserAccount>, std::string> find_user(uid_t uid);
 
+/// Error: the system could not say.
+std::expected<bool, std::string> has_group(const std::string& name);
+
 /// Who this process is.
 std::expected<UserAccount, std::string> present_user();
 

@@ -68,7 +68,8 @@ void TaskGroup::spawn_on(const asio::any_io_executor& executor, std::string name
   const auto entry = entries_.emplace(entries_.end(), executor);
   auto on_end = [this, entry, name = std::move(name)](const std::exception_ptr& failure) {
     if (failure) log_exception(name, failure);
-    finished(entry);
+    // A task that waits for nothing ends here and now, while `spawn_on` holds the lock.
+    asio::post(entry->executor, [this, entry] { finished(entry); });
   };
   asio::co_spawn(executor, std::move(task), asio::bind_cancellation_slot(entry->cancel.slot(), std::move(on_end)));
 }

@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -72,6 +73,16 @@ TEST(TaskGroup, JoinsAfterItsTasksWereCancelled) {
   group.request_stop();
   context.poll();
   EXPECT_TRUE(joined);
+  EXPECT_EQ(group.size(), 0U);
+}
+
+Task<void> end_at_once() { co_return; }
+
+TEST(TaskGroup, TakesATaskThatEndsAtOnceFromWithinItsExecutor) {
+  asio::io_context context;
+  TaskGroup group(context.get_executor());
+  asio::post(context, [&] { group.spawn("short", end_at_once()); });
+  context.poll();
   EXPECT_EQ(group.size(), 0U);
 }
 

@@ -53,6 +53,14 @@ farm::CommandBody command_of(const agent::Done& done, WorkerUuid worker, std::st
                           .text = done.error.empty() ? "health check passed" : "health check: " + done.error};
 }
 
+/// As a registration would be refused: a token that one worker has used admits no other.
+std::optional<Refusal> bound_elsewhere(const farm::Token& token, std::optional<WorkerUuid> worker) {
+  if (token.reusable || !token.bound || token.bound == worker) return std::nullopt;
+  return Refusal{
+      .code = RefusalCode::kForbidden,
+      .detail = fmt::format("this token belongs to worker {} and admits no other", token.bound->to_string())};
+}
+
 std::string cut(std::string text) {
   if (text.size() > limits::kReasonBytes) text.resize(limits::kReasonBytes);
   return text;
@@ -114,6 +122,21 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
   runtime::log_info("agent connected", {{"worker", actor.worker.to_string()}, {"name", actor.name}, {"peer", peer}});
   if (on_connected_) on_connected_(actor.worker);
   co_return session;
+}
+
+Task<std::expected<Agents::Probe, Refusal>> Agents::probe(std::optional<Secret> token,
+                                                          std::optional<WorkerUuid> worker) {
+  auto look = [token = std::move(token), worker](View& view) {
+    Probe probe{.time = view.now().wall, .refusal = std::nullopt};
+    const auto admitted = authenticate_agent(view.farm(), token, view.now());
+    if (!admitted) {
+      probe.refusal = admitted.error();
+    } else if (*admitted) {
+      probe.refusal = bound_elsewhere(view.farm().tokens().at(**admitted), worker);
+    }
+    return probe;
+  };
+  co_return co_await coordinator_.read(std::move(look));
 }
 
 Task<void> Agents::receive(Session session, agent::FromAgent message) {

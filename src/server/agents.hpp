@@ -57,6 +57,16 @@ class Agents {
   /// The stream has ended.
   Task<void> disconnect(Session session);
 
+  struct Probe {
+    Instant time{};
+    /// Why the worker would not be let in; nothing: it would.
+    std::optional<Refusal> refusal;
+  };
+
+  /// Whether `token` lets `worker` in, or any worker if none is given. Changes nothing. kUnavailable when the server
+  /// stops. May be awaited from anywhere.
+  Task<std::expected<Probe, Refusal>> probe(std::optional<Secret> token, std::optional<WorkerUuid> worker);
+
   /// Closes the streams of agents that were silent for `lost_after`, until cancelled.
   Task<void> run();
 

@@ -15,6 +15,7 @@
 #include "base/limits.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
+#include "superviser/call_metadata.hpp"
 #include "superviser/stream.hpp"
 #include "superviser/tunnel_call.hpp"
 
@@ -24,6 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kMessageBytes = 1024 * 1024;
+/// At one time: they are for people, one for each worker that is set up.
+constexpr std::size_t kProbes = 100;
 /// For what is queued to reach the agent after its stream was closed.
 constexpr Duration kFarewell = 2s;
 /// Then gRPC breaks every call.
@@ -73,6 +76,13 @@ void add_arguments(grpc::ServerBuilder& builder, const Options& options) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
+void fill(v1::ProbeAnswer& answer, const server::Agents::Probe& probe) {
+  const auto time = probe.time.time_since_epoch();
+  answer.set_time_us(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  answer.set_admitted(!probe.refusal);
+  if (probe.refusal) answer.set_reason(message_of(*probe.refusal));
+}
+
 }  // namespace
 
 /// gRPC's side of the service.
@@ -92,6 +102,15 @@ class Service::Endpoint final : public v1::Superviser::CallbackService {
     call->hold();
     asio::post(service_.strand_, [service = &service_, call] { service->admit(call); });
     return call.get();
+  }
+
+  grpc::ServerUnaryReactor* Probe(grpc::CallbackServerContext* context, const v1::ProbeRequest* request,
+                                  v1::ProbeAnswer* answer) override {
+    auto* reactor = context->DefaultReactor();
+    ProbeCall call{.token = token_in(*context), .uuid = request->uuid(), .answer = answer, .reactor = reactor};
+    asio::post(service_.strand_,
+               [service = &service_, call = std::move(call)]() mutable { service->admit(std::move(call)); });
+    return reactor;
   }
 
   std::expected<std::uint16_t, std::string> listen(const Options& options) {
@@ -182,6 +201,25 @@ void Service::admit(const std::shared_ptr<TunnelCall>& call) {
   } else {
     call->refuse(grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no connection waits for this call"));
   }
+}
+
+void Service::admit(ProbeCall call) {
+  if (stopping_ || probes_ >= kProbes) {
+    call.reactor->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                      stopping_ ? message_of(shutting_down()) : "too many probes at one time"));
+    return;
+  }
+  ++probes_;
+  tasks_.spawn("probe", answer(std::move(call)));
+}
+
+Task<void> Service::answer(ProbeCall call) {
+  const auto worker = WorkerUuid::parse(call.uuid);
+  const auto probe = co_await agents_.probe(call.token, worker);
+  --probes_;
+  if (probe) fill(*call.answer, *probe);
+  call.reactor->Finish(probe ? grpc::Status::OK
+                             : grpc::Status(grpc::StatusCode::UNAVAILABLE, message_of(probe.error())));
 }
 
 Task<void> Service::serve(std::shared_ptr<Stream> stream) {

@@ -16,6 +16,11 @@
 
 namespace grpc {
 class ServerCredentials;
+class ServerUnaryReactor;
+}  // namespace grpc
+
+namespace boruta::v1 {
+class ProbeAnswer;
 }
 
 namespace boruta::superviser {
@@ -68,6 +73,15 @@ class Service {
 
   void admit(const std::shared_ptr<Stream>& stream);
   void admit(const std::shared_ptr<TunnelCall>& call);
+  /// A call of Probe. Its answer and reactor live until it is finished.
+  struct ProbeCall {
+    std::optional<Secret> token;
+    std::string uuid;
+    v1::ProbeAnswer* answer = nullptr;
+    grpc::ServerUnaryReactor* reactor = nullptr;
+  };
+  void admit(ProbeCall call);
+  Task<void> answer(ProbeCall call);
   /// One stream from its first message to its end.
   Task<void> serve(std::shared_ptr<Stream> stream);
   Task<void> converse(std::shared_ptr<Stream> stream);
@@ -83,6 +97,7 @@ class Service {
   Options options_;
   std::unique_ptr<Endpoint> endpoint_;
   std::unordered_set<std::shared_ptr<Stream>> streams_;
+  std::size_t probes_ = 0;
   bool stopping_ = false;
   bool shut_down_ = false;
   runtime::Signal changed_;

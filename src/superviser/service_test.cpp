@@ -455,7 +455,28 @@ class GuardedSuperviser : public ServiceTest {
     EXPECT_TRUE(wait_for(coordinator_.submit(std::move(command))).has_value());
     return token;
   }
+
+  /// What a probe of the worker is told; empty: it would be let in.
+  std::string probe(const std::string& token) {
+    const auto stub = v1::Superviser::NewStub(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer " + token);
+    v1::ProbeRequest request;
+    request.set_uuid(std::string(kUuid));
+    v1::ProbeAnswer answer;
+    EXPECT_TRUE(stub->Probe(&context, request, &answer).ok());
+    const Instant told{std::chrono::microseconds(answer.time_us())};
+    EXPECT_LT(std::chrono::abs(clock_->now().wall - told), 10s);
+    return answer.admitted() ? "" : answer.reason();
+  }
 };
+
+TEST_F(GuardedSuperviser, TellsAProbeWhetherItsTokenLetsTheWorkerInAndRegistersNothing) {
+  EXPECT_EQ(probe("boruta_wrong"), "the token is unknown, expired or revoked");
+  EXPECT_EQ(probe(std::string(make_worker_token().reveal())), "");
+  EXPECT_FALSE(worker().has_value());
+  EXPECT_TRUE(events<farm::TokenBound>().empty());
+}
 
 TEST_F(GuardedSuperviser, RefusesAnAgentWithoutOrWithAWrongToken) {
   for (const std::string token : {"", "boruta_wrong"}) {

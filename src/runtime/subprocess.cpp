@@ -1,4 +1,4 @@
-#include "dryad/subprocess.hpp"
+#include "runtime/subprocess.hpp"
 
 #include <fmt/format.h>
 
@@ -12,18 +12,21 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string_view>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
-namespace boruta::dryad {
+namespace boruta::runtime {
 namespace {
 
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kTailBytes = 4096;
 constexpr std::size_t kLineBytes = 512;
+constexpr std::size_t kOutputBytes = std::size_t{64} * 1024;
 /// How soon a stop is noticed.
 constexpr std::chrono::milliseconds kStopPoll{50};
 
@@ -52,7 +55,42 @@ struct Child {
   pid_t pid = -1;
   int pidfd = -1;
   int errors = -1;
+  /// A file without a name that takes standard output; -1: nobody wants it.
+  int output = -1;
 };
+
+/// Closes what is open when it goes.
+struct Fd {
+  int value = -1;
+  explicit Fd(int fd) : value(fd) {}
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  ~Fd() {
+    if (value >= 0) ::close(value);
+  }
+  int release() { return std::exchange(value, -1); }
+};
+
+/// A file in memory with `content`, read from its beginning: unlike a pipe it holds any amount while nobody reads.
+int make_memory_file(const char* name, std::string_view content) {
+  const int fd = ::memfd_create(name, MFD_CLOEXEC);
+  while (fd >= 0 && !content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) break;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (fd >= 0 && content.empty() && ::lseek(fd, 0, SEEK_SET) == 0) return fd;
+  if (fd >= 0) ::close(fd);
+  return -1;
+}
+
+std::string read_memory_file(int fd) {
+  std::string content(kOutputBytes, '\0');
+  const ssize_t got = ::pread(fd, content.data(), content.size(), 0);
+  content.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return content;
+}
 
 /// Releases what posix_spawn needed.
 struct SpawnSettings {
@@ -70,13 +108,23 @@ struct SpawnSettings {
   }
 };
 
-std::expected<Child, std::string> spawn(const Program& program) {
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return std::unexpected(std::generic_category().message(errno));
-  SpawnSettings settings;
-  posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&settings.files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&settings.files, pipe_ends[1], STDERR_FILENO);
+std::unexpected<std::string> system_failure() { return std::unexpected(std::generic_category().message(errno)); }
+
+/// What of the child differs from us: its standard files, no other file, its signals, a process group of its own.
+void prepare_settings(SpawnSettings& settings, int input, int output, int errors) {
+  if (input >= 0) {
+    posix_spawn_file_actions_adddup2(&settings.files, input, STDIN_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  if (output >= 0) {
+    posix_spawn_file_actions_adddup2(&settings.files, output, STDOUT_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&settings.files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  }
+  posix_spawn_file_actions_adddup2(&settings.files, errors, STDERR_FILENO);
+  // Sockets come without FD_CLOEXEC from Asio: a program that stays would keep our ports.
+  posix_spawn_file_actions_addclosefrom_np(&settings.files, STDERR_FILENO + 1);
   sigset_t all;
   sigset_t none;
   sigfillset(&all);
@@ -86,16 +134,28 @@ std::expected<Child, std::string> spawn(const Program& program) {
   posix_spawnattr_setpgroup(&settings.attributes, 0);
   posix_spawnattr_setflags(&settings.attributes,
                            POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+}
+
+std::expected<Child, std::string> spawn(const Program& program) {
+  const Fd input(program.input.empty() ? -1 : make_memory_file("input", program.input));
+  if (input.value < 0 && !program.input.empty()) return system_failure();
+  Fd output(program.keep_output ? make_memory_file("output", {}) : -1);
+  if (output.value < 0 && program.keep_output) return system_failure();
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return system_failure();
+  Fd errors(pipe_ends[0]);
+  const Fd child_errors(pipe_ends[1]);
+  SpawnSettings settings;
+  prepare_settings(settings, input.value, output.value, child_errors.value);
   const auto environment = merged_environment(program.environment);
   Child child;
   const int error = ::posix_spawnp(&child.pid, program.argv.front().c_str(), &settings.files, &settings.attributes,
                                    pointers(program.argv).data(), pointers(environment).data());
-  ::close(pipe_ends[1]);
   if (error != 0) {
-    ::close(pipe_ends[0]);
     return std::unexpected(fmt::format("{}: {}", program.argv.front(), std::generic_category().message(error)));
   }
-  child.errors = pipe_ends[0];
+  child.errors = errors.release();
+  child.output = output.release();
   ::fcntl(child.errors, F_SETFL, O_NONBLOCK);
   child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0));
   return child;
@@ -161,6 +221,10 @@ std::expected<ProgramResult, std::string> run_program(const Program& program, co
   if (result.end == ProgramEnd::kExited && WIFSIGNALED(status)) result.end = ProgramEnd::kSignalled;
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
   result.last_line = last_line_of(tail);
+  if (child->output >= 0) {
+    result.output = read_memory_file(child->output);
+    ::close(child->output);
+  }
   return result;
 }
 
@@ -204,4 +268,4 @@ bool has_program(const std::string& name) {
   return false;
 }
 
-}  // namespace boruta::dryad
+}  // namespace boruta::runtime

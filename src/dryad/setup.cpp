@@ -1,0 +1,71 @@
+#include "dryad/setup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sys/stat.h>
+
+#include "dryad/account_access.hpp"
+#include "dryad/files.hpp"
+#include "dryad/private_access.hpp"
+
+namespace boruta::dryad {
+namespace {
+
+constexpr std::size_t kTokenFileBytes = 4096;
+constexpr std::size_t kCaFileBytes = std::size_t{1024} * 1024;
+
+}  // namespace
+
+std::expected<Secret, std::string> token_in(std::string text, const std::string& source) {
+  std::string token = text.substr(0, text.find_first_of("\r\n"));
+  wipe(text);
+  const bool printable = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7F; });
+  if (token.empty() || !printable) {
+    return std::unexpected(fmt::format("{}: the first line must be a token, and nothing else", source));
+  }
+  return Secret(std::move(token));
+}
+
+std::expected<Secret, std::string> read_token(const std::filesystem::path& file, std::string& warning) {
+  if (file.empty()) return Secret();
+  auto text = read_file(file, kTokenFileBytes);
+  if (!text) return std::unexpected("the token: " + text.error());
+  struct stat info{};
+  if (::stat(file.c_str(), &info) == 0 && (info.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+    warning = fmt::format("{}: others may read the token; chmod 600 it", file.native());
+  }
+  return token_in(*std::move(text), file.native());
+}
+
+std::unique_ptr<Access> make_access(const Config& config, const std::string& instance, KeySource& keys) {
+  if (config.access == AccessMode::kPrivate) {
+    return std::make_unique<PrivateAccess>(PrivateAccessOptions{.state_dir = config.state_dir,
+                                                                .sshd = config.sshd,
+                                                                .listen = listen_addresses(config),
+                                                                .port = config.ssh.port.value_or(0),
+                                                                .kill_limit = config.kill_limit},
+                                           keys);
+  }
+  AccountAccessOptions options{.state_dir = config.state_dir,
+                               .instance = instance,
+                               .username = config.user_name,
+                               .groups = config.user_groups,
+                               .ssh_port = config.ssh.port.value_or(kSshPort),
+                               .kill_limit = config.kill_limit};
+  return std::make_unique<AccountAccess>(std::move(options), keys);
+}
+
+std::expected<GrpcOptions, std::string> make_grpc_options(const HostPort& boruta, Secret token,
+                                                          const std::filesystem::path& ca_file) {
+  GrpcOptions options;
+  options.address = format_host_port(boruta.host, boruta.port.value_or(kBorutaPort));
+  options.token = std::move(token);
+  if (ca_file.empty()) return options;
+  auto ca = read_file(ca_file, kCaFileBytes);
+  if (!ca) return std::unexpected(ca.error());
+  options.ca_pem = *std::move(ca);
+  return options;
+}
+
+}  // namespace boruta::dryad
