@@ -15,6 +15,8 @@
 
 #include "dryad/account_access.hpp"
 #include "dryad/agent.hpp"
+#include "dryad/board_desk.hpp"
+#include "dryad/board_socket.hpp"
 #include "dryad/exit_codes.hpp"
 #include "dryad/files.hpp"
 #include "dryad/grpc_link.hpp"
@@ -40,14 +42,22 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32U) | device();
 }
 
+/// Where a job's user on this machine reaches the board.
+std::filesystem::path board_socket_of(const Config& config) {
+  if (!config.board.socket.empty()) return config.board.socket;
+  return config.access == AccessMode::kPrivate ? config.state_dir / "board.sock" : "/run/boruta/board.sock";
+}
+
 std::unique_ptr<Access> make_access(const Config& config, const std::string& instance, KeySource& keys) {
   if (config.access == AccessMode::kPrivate) {
-    return std::make_unique<PrivateAccess>(PrivateAccessOptions{.state_dir = config.state_dir,
-                                                                .sshd = config.sshd,
-                                                                .listen = listen_addresses(config),
-                                                                .port = config.ssh.port.value_or(0),
-                                                                .kill_limit = config.kill_limit},
-                                           keys);
+    return std::make_unique<PrivateAccess>(
+        PrivateAccessOptions{.state_dir = config.state_dir,
+                             .sshd = config.sshd,
+                             .listen = listen_addresses(config),
+                             .port = config.ssh.port.value_or(0),
+                             .kill_limit = config.kill_limit,
+                             .environment = {fmt::format("BORUTA_BOARD_SOCKET={}", board_socket_of(config).native())}},
+        keys);
   }
   AccountAccessOptions options{.state_dir = config.state_dir,
                                .instance = instance,
@@ -80,8 +90,10 @@ Task<void> run_agent(Agent* agent, int* exit_code, std::function<void()> ended) 
   ended();
 }
 
-/// Runs agents on `context` until all have ended, which a signal asks them to. The highest exit code counts.
-int run_all(asio::io_context& context, const std::vector<std::unique_ptr<Agent>>& agents) {
+/// Runs agents on `context` until all have ended, which a signal asks them to; then `all_ended` ends what else runs
+/// there. The highest exit code counts.
+int run_all(asio::io_context& context, const std::vector<std::unique_ptr<Agent>>& agents,
+            const std::function<void()>& all_ended = {}) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;
@@ -93,7 +105,9 @@ int run_all(asio::io_context& context, const std::vector<std::unique_ptr<Agent>>
   std::vector<int> codes(agents.size(), kExitFault);
   std::size_t left = agents.size();
   const auto ended = [&] {
-    if (--left == 0) signals.cancel();
+    if (--left > 0) return;
+    signals.cancel();
+    if (all_ended) all_ended();
   };
   for (std::size_t i = 0; i < agents.size(); ++i) group.spawn("agent", run_agent(agents[i].get(), &codes[i], ended));
   context.run();
@@ -111,6 +125,14 @@ struct RealWorker {
   std::unique_ptr<Access> access;
   std::unique_ptr<Board> board;
 };
+
+/// A worker whose users don't get at the board from within is a worker all the same.
+std::unique_ptr<BoardSocket> listen_for_users(BoardSocket::Parts parts, const std::filesystem::path& path) {
+  auto socket = BoardSocket::listen(std::move(parts), path);
+  if (socket) return *std::move(socket);
+  runtime::log_warning("boruta-board does not work on this worker", {{"reason", socket.error()}});
+  return nullptr;
+}
 
 int serve(const Config& config, FileStateStore& store, AgentState state, RealWorker& real, const Endpoint& endpoint,
           GrpcOptions grpc) {
@@ -133,16 +155,25 @@ int serve(const Config& config, FileStateStore& store, AgentState state, RealWor
                                         .host_keys = endpoint.host_keys}};
   std::vector<std::unique_ptr<Agent>> agents;
   ThreadRunner runner(context.get_executor(), &worker);
+  BoardDesk desk(context.get_executor(), clock.get(), &runner);
+  const auto board_socket = listen_for_users({.executor = context.get_executor(),
+                                              .clock = clock.get(),
+                                              .desk = &desk,
+                                              .user = [&real] { return real.access->user_id(); }},
+                                             board_socket_of(config));
   agents.push_back(std::make_unique<Agent>(
       Agent::Parts{.executor = context.get_executor(),
                    .clock = clock.get(),
                    .connector = connector.get(),
                    .runner = &runner,
                    .tunnels = &tunnels,
+                   .desk = &desk,
                    .backoff = Backoff({.least = config.backoff_least, .most = config.backoff_most}, random_seed()),
                    .name = config.caps.at(std::string(kUuidCap))},
       Session(std::move(session), &store, std::move(state), endpoint.standing, clock->now())));
-  const int code = run_all(context, agents);
+  const int code = run_all(context, agents, [&board_socket] {
+    if (board_socket) board_socket->request_stop();
+  });
   runner.finish();
   real.access->stop(agents.front()->session().state().job.has_value());
   return code;
@@ -232,6 +263,7 @@ int run_simulation(const SimulateOptions& simulate, const Options& options) {
   const auto seed = random_seed();
   std::vector<MemoryStateStore> stores(simulate.count);
   std::vector<std::unique_ptr<Tunnels>> tunnels;
+  std::vector<std::unique_ptr<BoardDesk>> desks;
   std::vector<std::unique_ptr<Agent>> agents;
   for (std::size_t i = 0; i < simulate.count; ++i) {
     const auto uuid = fmt::format("{}-0000-4000-8000-{:012x}", simulate.uuid_prefix, i);
@@ -248,12 +280,14 @@ int run_simulation(const SimulateOptions& simulate, const Options& options) {
                                                                .caller = caller.get(),
                                                                .ssh_address = endpoint->local_address,
                                                                .ssh_port = endpoint->ssh_port}));
+    desks.push_back(std::make_unique<BoardDesk>(context.get_executor(), clock.get(), &runner));
     agents.push_back(
         std::make_unique<Agent>(Agent::Parts{.executor = context.get_executor(),
                                              .clock = clock.get(),
                                              .connector = connector.get(),
                                              .runner = &runner,
                                              .tunnels = tunnels.back().get(),
+                                             .desk = desks.back().get(),
                                              .backoff = Backoff(Backoff::Limits{}, seed + i),
                                              .name = uuid,
                                              .quiet = i > 0},

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace boruta::dryad {
 namespace {
@@ -48,10 +49,39 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& extr
   return merged;
 }
 
+/// What a program writes, and the end of what it has written so far.
+struct Stream {
+  int fd = -1;
+  std::string tail;
+};
+
 struct Child {
   pid_t pid = -1;
   int pidfd = -1;
-  int errors = -1;
+  Stream errors;
+  /// Without a descriptor unless it is kept.
+  Stream output;
+};
+
+/// Both ends of a pipe; what was not taken is closed.
+struct Pipe {
+  int ends[2] = {-1, -1};
+  Pipe() = default;
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    for (const int end : ends) {
+      if (end >= 0) ::close(end);
+    }
+  }
+
+  [[nodiscard]] bool open() { return ::pipe2(ends, O_CLOEXEC) == 0; }
+  /// The end to read from, which does not block.
+  int take_reader() {
+    const int reader = std::exchange(ends[0], -1);
+    ::fcntl(reader, F_SETFL, O_NONBLOCK);
+    return reader;
+  }
 };
 
 /// Releases what posix_spawn needed.
@@ -71,12 +101,19 @@ struct SpawnSettings {
 };
 
 std::expected<Child, std::string> spawn(const Program& program) {
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return std::unexpected(std::generic_category().message(errno));
+  Pipe errors;
+  Pipe output;
+  if (!errors.open() || (program.keep_output && !output.open())) {
+    return std::unexpected(std::generic_category().message(errno));
+  }
   SpawnSettings settings;
   posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&settings.files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&settings.files, pipe_ends[1], STDERR_FILENO);
+  if (program.keep_output) {
+    posix_spawn_file_actions_adddup2(&settings.files, output.ends[1], STDOUT_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&settings.files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  }
+  posix_spawn_file_actions_adddup2(&settings.files, errors.ends[1], STDERR_FILENO);
   sigset_t all;
   sigset_t none;
   sigfillset(&all);
@@ -90,27 +127,13 @@ std::expected<Child, std::string> spawn(const Program& program) {
   Child child;
   const int error = ::posix_spawnp(&child.pid, program.argv.front().c_str(), &settings.files, &settings.attributes,
                                    pointers(program.argv).data(), pointers(environment).data());
-  ::close(pipe_ends[1]);
   if (error != 0) {
-    ::close(pipe_ends[0]);
     return std::unexpected(fmt::format("{}: {}", program.argv.front(), std::generic_category().message(error)));
   }
-  child.errors = pipe_ends[0];
-  ::fcntl(child.errors, F_SETFL, O_NONBLOCK);
+  child.errors.fd = errors.take_reader();
+  if (program.keep_output) child.output.fd = output.take_reader();
   child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0));
   return child;
-}
-
-/// Appends what can be read now, keeping the end of it. False at the end of the stream.
-bool drain(int fd, std::string& tail) {
-  char buffer[1024];
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer, sizeof buffer);
-    if (got == 0) return false;
-    if (got < 0) return errno == EAGAIN || errno == EINTR;
-    tail.append(buffer, static_cast<std::size_t>(got));
-    if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
-  }
 }
 
 std::string last_line_of(std::string_view text) {
@@ -123,20 +146,42 @@ std::string last_line_of(std::string_view text) {
   return std::string(text.substr(0, kLineBytes));
 }
 
+/// Appends what can be read now, keeping the end of it. At the end of the stream its descriptor is closed.
+void drain(Stream& stream) {
+  char buffer[1024];
+  while (stream.fd >= 0) {
+    const ssize_t got = ::read(stream.fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) {
+      ::close(std::exchange(stream.fd, -1));
+      return;
+    }
+    stream.tail.append(buffer, static_cast<std::size_t>(got));
+    if (stream.tail.size() > kTailBytes) stream.tail.erase(0, stream.tail.size() - kTailBytes);
+  }
+}
+
+/// What is there still, and no more: a daemon that the program left may hold it open.
+std::string finish(Stream& stream) {
+  drain(stream);
+  if (stream.fd >= 0) ::close(stream.fd);
+  return last_line_of(stream.tail);
+}
+
 /// Returns when the program has ended by itself (kExited), or why it must be killed.
-ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop,
-                        std::string& tail) {
-  bool reading = true;
+ProgramEnd wait_for_end(Child& child, Steady::time_point deadline, const std::stop_token& stop) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
     if (left.count() <= 0) return ProgramEnd::kTimedOut;
     if (stop.stop_requested()) return ProgramEnd::kStopped;
     const auto slice = stop.stop_possible() ? std::min(left, kStopPoll) : left;
     // The program's end is what counts: a daemon that it left may hold its standard error open for ever.
-    pollfd waits[2] = {{child.pidfd, POLLIN, 0}, {reading ? child.errors : -1, POLLIN, 0}};
+    pollfd waits[3] = {{child.pidfd, POLLIN, 0}, {child.errors.fd, POLLIN, 0}, {child.output.fd, POLLIN, 0}};
     const int timeout_ms = static_cast<int>(std::min<std::int64_t>(slice.count(), 60'000));
-    if (::poll(waits, 2, timeout_ms) < 0 && errno != EINTR) return ProgramEnd::kTimedOut;
-    if (waits[1].revents != 0) reading = drain(child.errors, tail);
+    if (::poll(waits, 3, timeout_ms) < 0 && errno != EINTR) return ProgramEnd::kTimedOut;
+    drain(child.errors);
+    drain(child.output);
     if (waits[0].revents != 0) return ProgramEnd::kExited;
   }
 }
@@ -144,23 +189,21 @@ ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const s
 }  // namespace
 
 std::expected<ProgramResult, std::string> run_program(const Program& program, const std::stop_token& stop) {
-  const auto child = spawn(program);
+  auto child = spawn(program);
   if (!child) return std::unexpected(child.error());
-  std::string tail;
   ProgramResult result;
   const auto deadline = Steady::now() + std::chrono::duration_cast<Steady::duration>(program.limit);
   // A kernel without pidfd_open (before 5.3) can't wait for both; such a program is killed and said to have timed out.
-  result.end = child->pidfd < 0 ? ProgramEnd::kTimedOut : wait_for_end(*child, deadline, stop, tail);
+  result.end = child->pidfd < 0 ? ProgramEnd::kTimedOut : wait_for_end(*child, deadline, stop);
   if (result.end != ProgramEnd::kExited) ::kill(-child->pid, SIGKILL);
   int status = 0;
   while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
-  drain(child->errors, tail);
-  ::close(child->errors);
+  result.last_line = finish(child->errors);
+  result.output_line = finish(child->output);
   if (child->pidfd >= 0) ::close(child->pidfd);
   if (result.end == ProgramEnd::kExited && WIFSIGNALED(status)) result.end = ProgramEnd::kSignalled;
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-  result.last_line = last_line_of(tail);
   return result;
 }
 

@@ -17,6 +17,8 @@ struct Program {
   std::vector<std::string> environment;
   /// Then the program and its process group are killed.
   Duration limit = std::chrono::seconds(30);
+  /// Read its standard output, which is thrown away otherwise.
+  bool keep_output = false;
 };
 
 enum class ProgramEnd : unsigned char { kExited, kSignalled, kTimedOut, kStopped };
@@ -27,11 +29,13 @@ struct ProgramResult {
   int code = 0;
   /// The last line that is not blank of what it wrote to standard error, cut to 512 bytes.
   std::string last_line;
+  /// The same of its standard output, where that was kept.
+  std::string output_line;
 
   [[nodiscard]] bool ok() const { return end == ProgramEnd::kExited && code == 0; }
 };
 
-/// Runs the program with nothing on standard input and its standard output thrown away. Blocks until it ended, or
+/// Runs the program with nothing on standard input. Blocks until it ended, or
 /// until `stop`, which kills it. Error: it could not be started, with the reason.
 std::expected<ProgramResult, std::string> run_program(const Program& program, const std::stop_token& stop = {});
 
