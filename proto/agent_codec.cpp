@@ -168,6 +168,12 @@ struct FromAgentEncoder {
     body.set_error(to_utf8(message.result.error));
     if (message.result.milliamperes) body.set_milliamperes(*message.result.milliamperes);
   }
+  void operator()(const agent::ConsoleRead& message) const {
+    auto& body = *wire->mutable_console_read();
+    body.set_ticket(message.ticket);
+    body.set_error(to_utf8(message.error));
+    body.set_text(to_utf8(message.text));
+  }
 };
 
 struct CommandEncoder {
@@ -214,6 +220,10 @@ struct ToAgentEncoder {
     body.set_job(message.job.value);
     body.set_ticket(message.ticket);
     body.set_action(to_wire(message.action));
+  }
+  void operator()(const agent::ReadConsole& message) const {
+    wire->mutable_read_console()->set_job(message.job.value);
+    wire->mutable_read_console()->set_ticket(message.ticket);
   }
 };
 
@@ -315,6 +325,10 @@ std::optional<agent::FromAgent> decode(const v1::FromAgent& message) {
                                  .reason = message.tunnel_failed().reason()};
     case v1::FromAgent::kBoardUsed:
       return decode_board_used(message.board_used());
+    case v1::FromAgent::kConsoleRead:
+      return agent::ConsoleRead{.ticket = message.console_read().ticket(),
+                                .error = message.console_read().error(),
+                                .text = message.console_read().text()};
     case v1::FromAgent::BODY_NOT_SET:
       break;
   }
@@ -338,6 +352,9 @@ std::optional<agent::ToAgent> decode(const v1::ToAgent& message) {
                                .token = Secret(message.open_tunnel().token())};
     case v1::ToAgent::kUseBoard:
       return decode_use_board(message.use_board());
+    case v1::ToAgent::kReadConsole:
+      return agent::ReadConsole{.job = RequestId{message.read_console().job()},
+                                .ticket = message.read_console().ticket()};
     case v1::ToAgent::BODY_NOT_SET:
       break;
   }

@@ -82,6 +82,8 @@ TEST(AgentCodec, CarriesEveryMessageOfTheAgent) {
       agent::Done{
           .kind = agent::CommandKind::kHealthcheck, .generation = {}, .error = {}, .username = {}, .private_key = {}},
       agent::TunnelFailed{.token = Secret("c0ffee"), .reason = "sshd does not answer"},
+      agent::ConsoleRead{},
+      agent::ConsoleRead{.ticket = 3, .error = "none is kept", .text = "login: \x1b[0m"},
       agent::BoardUsed{},
       agent::BoardUsed{.ticket = 1, .result = {.outcome = agent::BoardOutcome::kDone, .error = {}, .milliamperes = 0}},
       agent::BoardUsed{.ticket = std::numeric_limits<std::uint64_t>::max(),
@@ -111,6 +113,7 @@ TEST(AgentCodec, CarriesEveryMessageToTheAgent) {
       agent::JobRemaining{.job = RequestId{3}, .remaining = 1ms},
       agent::Deregistered{},
       agent::OpenTunnel{.job = RequestId{3}, .token = Secret("c0ffee")},
+      agent::ReadConsole{.job = RequestId{3}, .ticket = 9},
       agent::UseBoard{.job = RequestId{3}, .ticket = 1, .action = agent::BoardAction::kPowerOn},
       agent::UseBoard{.job = RequestId{3}, .ticket = 2, .action = agent::BoardAction::kPowerOff},
       agent::UseBoard{.job = RequestId{3}, .ticket = 3, .action = agent::BoardAction::kPowerCycle},

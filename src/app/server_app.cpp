@@ -19,6 +19,7 @@
 #include "http/api.hpp"
 #include "http/server.hpp"
 #include "runtime/files.hpp"
+#include "server/agent_boards.hpp"
 #include "server/agent_tunnels.hpp"
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
@@ -99,6 +100,7 @@ class Server {
         metrics_(&core.coordinator(), &core.committer()),
         agents_(&core.coordinator()),
         agent_tunnels_(&core.coordinator(), &agents_),
+        agent_boards_(&core.coordinator(), &agents_),
         relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(), &agent_tunnels_,
                {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address,
                 .dialling = {.mode = config.tunnel_mode}}),
@@ -109,6 +111,7 @@ class Server {
               .feed = &feed_,
               .metrics = &metrics_,
               .tunnels = &relay_,
+              .boards = &agent_boards_,
               .version = BORUTA_VERSION,
               .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
         http_({.executor = core.context().get_executor(),
@@ -193,6 +196,7 @@ class Server {
   server::Metrics metrics_;
   server::Agents agents_;
   server::AgentTunnels agent_tunnels_;
+  server::AgentBoards agent_boards_;
   tunnel::Relay relay_;
   server::Reconciler reconciler_;
   server::EventFeed feed_;

@@ -110,7 +110,17 @@ struct BoardUsed {
   friend bool operator==(const BoardUsed&, const BoardUsed&) = default;
 };
 
-using FromAgent = std::variant<Register, Heartbeat, SetFail, Warning, Done, TunnelFailed, BoardUsed>;
+/// Answer to ReadConsole.
+struct ConsoleRead {
+  std::uint64_t ticket = 0;
+  /// Empty: `text` is what was printed. Else why there is none, for people.
+  std::string error;
+  std::string text;
+
+  friend bool operator==(const ConsoleRead&, const ConsoleRead&) = default;
+};
+
+using FromAgent = std::variant<Register, Heartbeat, SetFail, Warning, Done, TunnelFailed, BoardUsed, ConsoleRead>;
 
 /// Answer to Register. From here the agent obeys commands.
 struct Welcome {
@@ -203,7 +213,16 @@ struct UseBoard {
   friend bool operator==(const UseBoard&, const UseBoard&) = default;
 };
 
-using ToAgent = std::variant<Welcome, Command, JobRemaining, Deregistered, OpenTunnel, UseBoard>;
+/// What did the board's console print during `job`, which may be over? Answered by one ConsoleRead.
+struct ReadConsole {
+  RequestId job;
+  /// Names the answer.
+  std::uint64_t ticket = 0;
+
+  friend bool operator==(const ReadConsole&, const ReadConsole&) = default;
+};
+
+using ToAgent = std::variant<Welcome, Command, JobRemaining, Deregistered, OpenTunnel, UseBoard, ReadConsole>;
 
 [[nodiscard]] CommandKind kind_of(const Command& command);
 

@@ -142,6 +142,8 @@ void Agent::perform_one(Action action) {
     open_tunnel(std::move(tunnel->token));
   } else if (const auto* use = std::get_if<UseBoard>(&action)) {
     use_board(*use);
+  } else if (const auto* read = std::get_if<ReadConsole>(&action)) {
+    read_console(*read);
   } else if (const auto* stop = std::get_if<StopAgent>(&action)) {
     if (!exit_code_) log_info("an admin deregistered this worker: dryad ends", {{"worker", parts_.name}});
     stop_with(stop->exit_code);
@@ -164,12 +166,19 @@ void Agent::use_board(const UseBoard& use) {
   parts_.desk->act(use.action, std::move(done));
 }
 
+void Agent::read_console(const ReadConsole& read) {
+  auto text = parts_.desk->console_log(read.job);
+  agent::ConsoleRead answer{.ticket = read.ticket, .error = {}, .text = {}};
+  (text ? answer.text : answer.error) = text ? *std::move(text) : text.error();
+  if (stream_) stream_->send(answer);
+}
+
 void Agent::part_with_old_job() {
   const auto job = session_.state().job;
   if (job == served_job_) return;
   served_job_ = job;
   parts_.tunnels->cut_all();
-  parts_.desk->serve(job.has_value());
+  parts_.desk->serve(job);
 }
 
 void Agent::start_operation(Operation operation) {

@@ -79,6 +79,7 @@ class Agent {
   void start_operation(Operation operation);
   void open_tunnel(Secret token);
   void use_board(const UseBoard& use);
+  void read_console(const ReadConsole& read);
   /// Connections, and what is under way at the board, go with their job.
   void part_with_old_job();
   void report(const StreamEnd& end, bool was_online);

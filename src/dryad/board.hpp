@@ -64,8 +64,11 @@ struct BoardOptions {
   Duration timeout = std::chrono::seconds(50);
   /// For driver `muxpi`: the serial line to its STM32.
   std::filesystem::path tty = "/dev/ttyS2";
-  /// Where users on the worker reach the board; empty: nowhere.
+  /// Where users on the worker reach the board; empty: where it is by default.
   std::filesystem::path socket;
+  /// The serial console of the device under test; empty: it has none.
+  std::filesystem::path console;
+  unsigned console_baud = 115200;
 };
 
 /// Error: the driver is unknown, or can't work with these options.

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
+
+#include "dryad/serial_port.hpp"
+
 namespace boruta::dryad {
 namespace {
 
@@ -21,6 +26,14 @@ Verdict take_driver(const toml::node& node, BoardOptions& board) {
   const auto drivers = board_drivers();
   const bool known = fmt::format(", {},", drivers).find(fmt::format(" {},", board.driver)) != std::string::npos;
   return known ? Verdict{} : fmt::format("there is no such driver, only: {}", drivers);
+}
+
+Verdict take_baud(const toml::node& node, unsigned& target) {
+  const auto value = node.value_exact<std::int64_t>();
+  const bool sane = value && *value > 0 && *value <= std::numeric_limits<int>::max();
+  if (!sane || !is_baud(static_cast<unsigned>(*value))) return "a speed of serial lines is expected, like 115200";
+  target = static_cast<unsigned>(*value);
+  return {};
 }
 
 config::Key argv_key(std::string_view name, std::vector<std::string>& target) {
@@ -47,6 +60,8 @@ config::Keys board_keys(BoardOptions& board) {
          return config::take_duration(node, std::chrono::milliseconds(100), std::chrono::minutes(10), board.timeout);
        }},
       {"socket", [&](const auto& node) { return config::take_path(node, board.socket); }},
+      {"console", [&](const auto& node) { return config::take_path(node, board.console); }},
+      {"console_baud", [&](const auto& node) { return take_baud(node, board.console_baud); }},
       {"tty", [&](const auto& node) { return config::take_path(node, board.tty); }},
   };
 }
@@ -71,6 +86,10 @@ std::string_view first_board_config() {
 #sd_dut = ["/usr/local/bin/sd-mux", "dut"]
 #current = ["/usr/local/bin/milliamperes"]
 #timeout = "50s"
+
+# The serial console of the device under test, for the users of jobs; what it prints during a job is kept for a while.
+#console = "/dev/ttyUSB0"
+#console_baud = 115200
 
 # Where boruta-board, with which a job's user asks for these on this computer, finds dryad.
 #socket = "/run/boruta/board.sock"

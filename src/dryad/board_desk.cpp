@@ -13,8 +13,18 @@ agent::BoardResult ended(agent::BoardOutcome outcome, std::string error) {
 
 }  // namespace
 
-BoardDesk::BoardDesk(asio::any_io_executor executor, runtime::Clock* clock, OperationRunner* runner)
-    : executor_(std::move(executor)), clock_(*clock), runner_(*runner), tasks_(executor_) {}
+BoardDesk::BoardDesk(asio::any_io_executor executor, runtime::Clock* clock, OperationRunner* runner, Console* console)
+    : executor_(std::move(executor)), clock_(*clock), runner_(*runner), console_(console), tasks_(executor_) {}
+
+Task<void> BoardDesk::join() {
+  co_await tasks_.join();
+  if (console_ != nullptr) co_await console_->join();
+}
+
+std::expected<std::string, std::string> BoardDesk::console_log(RequestId job) const {
+  if (console_ != nullptr) return console_->log_of(job);
+  return std::unexpected("this worker's board has no console: board.console is not set in the config of its agent");
+}
 
 void BoardDesk::act(agent::BoardAction action, Done done) {
   if (!serving_) {
@@ -56,9 +66,11 @@ void BoardDesk::finished(const std::shared_ptr<Use>& use, agent::BoardResult res
   if (!closed_) use->done(std::move(result));
 }
 
-void BoardDesk::serve(bool job_on) {
+void BoardDesk::serve(std::optional<RequestId> job) {
   end_all();
-  serving_ = job_on && !closed_;
+  if (closed_) job.reset();
+  serving_ = job.has_value();
+  if (console_ != nullptr) console_->serve(job);
 }
 
 void BoardDesk::end_all() {
@@ -70,8 +82,7 @@ void BoardDesk::end_all() {
 
 void BoardDesk::close() {
   closed_ = true;
-  serving_ = false;
-  end_all();
+  serve(std::nullopt);
   for (const auto& use : uses_) use->limit->cancel();
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/agent_messages.hpp"
+#include "dryad/console.hpp"
 #include "dryad/runner.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/task.hpp"
@@ -21,21 +25,25 @@ class BoardDesk {
  public:
   using Done = std::function<void(agent::BoardResult)>;
 
-  /// Both must outlive this.
-  BoardDesk(asio::any_io_executor executor, runtime::Clock* clock, OperationRunner* runner);
+  /// All must outlive this. `console` null: the board has none.
+  BoardDesk(asio::any_io_executor executor, runtime::Clock* clock, OperationRunner* runner, Console* console = nullptr);
   BoardDesk(const BoardDesk&) = delete;
   BoardDesk& operator=(const BoardDesk&) = delete;
 
   /// `done` is called once: with how it ended, or why it was refused; from within `act` where nothing is tried. Once
   /// the desk is closed it may never be.
   void act(agent::BoardAction action, Done done);
-  /// A job has begun, or ended, which ends what was asked for during the one before it.
-  void serve(bool job_on);
+  /// A job has begun, or (nothing) ended, which ends what was asked for during the one before it.
+  void serve(std::optional<RequestId> job);
   [[nodiscard]] bool serving() const { return serving_; }
+  /// Null: the board has none.
+  [[nodiscard]] Console* console() const { return console_; }
+  /// What the console printed during a job, also after it ended. Error: why there is nothing, for people.
+  [[nodiscard]] std::expected<std::string, std::string> console_log(RequestId job) const;
   /// Ends what is under way, and takes no more.
   void close();
   /// Returns when nobody is timed any more.
-  Task<void> join() { return tasks_.join(); }
+  Task<void> join();
 
  private:
   struct Use {
@@ -53,6 +61,7 @@ class BoardDesk {
   asio::any_io_executor executor_;
   runtime::Clock& clock_;
   OperationRunner& runner_;
+  Console* console_;
   std::list<std::shared_ptr<Use>> uses_;
   bool serving_ = false;
   bool closed_ = false;

@@ -73,7 +73,7 @@ TEST_F(BoardDeskTest, ServesOnlyWhileAJobRuns) {
   EXPECT_EQ(results_[0].error, "no job runs on this worker");
   EXPECT_EQ(results_[0].outcome, BoardOutcome::kRefused);
   EXPECT_TRUE(runner_.acts.empty());
-  desk_.serve(true);
+  desk_.serve(RequestId{7});
   ask(BoardAction::kPowerOn);
   ASSERT_EQ(runner_.acts.size(), 1U);
   runner_.finish_first();
@@ -81,17 +81,17 @@ TEST_F(BoardDeskTest, ServesOnlyWhileAJobRuns) {
 }
 
 TEST_F(BoardDeskTest, EndsWithTheJobWhatWasAskedForDuringIt) {
-  desk_.serve(true);
+  desk_.serve(RequestId{7});
   ask(BoardAction::kPowerCycle);
   ask(BoardAction::kSdDut);
-  desk_.serve(false);
+  desk_.serve(std::nullopt);
   runner_.finish_stopped();
   ASSERT_EQ(results_.size(), 2U);
   for (const auto& result : results_) EXPECT_EQ(result.error, "the job is over");
 }
 
 TEST_F(BoardDeskTest, GivesUpWhatTakesTooLong) {
-  desk_.serve(true);
+  desk_.serve(RequestId{7});
   ask(BoardAction::kPowerOn);
   clock_.after(agent::kBoardActionWithin - 1ms, [] {});
   clock_.step(Instant::max());
@@ -106,7 +106,7 @@ TEST_F(BoardDeskTest, GivesUpWhatTakesTooLong) {
 }
 
 TEST_F(BoardDeskTest, TakesNoMoreThanItsQueueHolds) {
-  desk_.serve(true);
+  desk_.serve(RequestId{7});
   for (std::size_t i = 0; i < kBoardQueue; ++i) ask(BoardAction::kCurrent);
   EXPECT_TRUE(results_.empty());
   ask(BoardAction::kCurrent);

@@ -17,7 +17,7 @@
 namespace boruta::dryad {
 
 /// Users that are served at one time; more are hung up on.
-inline constexpr std::size_t kBoardSocketUsers = 8;
+inline constexpr std::size_t kBoardSocketUsers = 16;
 /// From connecting to having said what is wanted.
 inline constexpr std::chrono::seconds kBoardSocketRead{5};
 
@@ -26,7 +26,8 @@ inline constexpr std::chrono::seconds kBoardSocketRead{5};
 /// secret, and a process of an earlier job gets nothing.
 ///
 /// One line each way: "power cycle", "current", … is answered by "ok", "ok 240" (milliamperes), "refused REASON" or
-/// "failed REASON"; then the connection ends.
+/// "failed REASON"; then the connection ends. "console" is answered by "ok writer" or "ok reader", and what follows are
+/// the console's bytes, each way, until the job ends.
 /// Thread: the executor. Stop: `request_stop`; it must outlive `join`.
 class BoardSocket {
  public:
@@ -57,8 +58,11 @@ class BoardSocket {
   BoardSocket(Parts parts, asio::local::stream_protocol::acceptor acceptor, std::filesystem::path path);
   Task<void> accept();
   Task<void> serve(std::shared_ptr<Socket> socket);
-  /// The answer to the peer of `socket`.
-  Task<std::string> answer(std::shared_ptr<Socket> socket);
+  /// What the peer of `socket` wants; nothing: it was told why it gets nothing.
+  Task<std::optional<std::string>> admit(std::shared_ptr<Socket> socket);
+  Task<std::string> answer(std::string wish);
+  /// Carries the console's bytes.
+  Task<void> converse(std::shared_ptr<Socket> socket);
   Task<agent::BoardResult> act(agent::BoardAction action);
 
   Parts parts_;

@@ -63,7 +63,7 @@ class BoardSocketTest : public testing::Test {
     auto made = BoardSocket::listen(parts(), path());
     EXPECT_TRUE(made.has_value()) << made.error();
     socket_ = *std::move(made);
-    desk_.serve(true);
+    desk_.serve(RequestId{7});
     thread_ = std::jthread([this] { context_.run(); });
   }
   ~BoardSocketTest() override {
@@ -107,10 +107,15 @@ TEST_F(BoardSocketTest, RefusesWhatIsNoAction) {
   EXPECT_EQ(ask(std::string(5000, 'x')), "refused one line is expected, like: power cycle\n");
 }
 
+TEST_F(BoardSocketTest, SaysThatThereIsNoConsole) {
+  EXPECT_EQ(ask("console\n"),
+            "refused this worker's board has no console: board.console is not set in the config of its agent\n");
+}
+
 TEST_F(BoardSocketTest, RefusesAllWhenNoJobRuns) {
   std::promise<void> done;
   asio::post(context_, [&] {
-    desk_.serve(false);
+    desk_.serve(std::nullopt);
     done.set_value();
   });
   done.get_future().wait();

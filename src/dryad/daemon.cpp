@@ -48,16 +48,26 @@ std::filesystem::path board_socket_of(const Config& config) {
   return config.access == AccessMode::kPrivate ? config.state_dir / "board.sock" : "/run/boruta/board.sock";
 }
 
+/// boruta-board is found, and finds this dryad. It lies beside dryad, wherever that was started from.
+std::vector<std::string> session_environment(const Config& config) {
+  std::vector<std::string> environment{fmt::format("BORUTA_BOARD_SOCKET={}", board_socket_of(config).native())};
+  std::error_code error;
+  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  if (error || beside.native().find_first_of(" \t\n\"'\\%#$`") != std::string::npos) return environment;
+  environment.push_back(
+      fmt::format("PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", beside.native()));
+  return environment;
+}
+
 std::unique_ptr<Access> make_access(const Config& config, const std::string& instance, KeySource& keys) {
   if (config.access == AccessMode::kPrivate) {
-    return std::make_unique<PrivateAccess>(
-        PrivateAccessOptions{.state_dir = config.state_dir,
-                             .sshd = config.sshd,
-                             .listen = listen_addresses(config),
-                             .port = config.ssh.port.value_or(0),
-                             .kill_limit = config.kill_limit,
-                             .environment = {fmt::format("BORUTA_BOARD_SOCKET={}", board_socket_of(config).native())}},
-        keys);
+    return std::make_unique<PrivateAccess>(PrivateAccessOptions{.state_dir = config.state_dir,
+                                                                .sshd = config.sshd,
+                                                                .listen = listen_addresses(config),
+                                                                .port = config.ssh.port.value_or(0),
+                                                                .kill_limit = config.kill_limit,
+                                                                .environment = session_environment(config)},
+                                           keys);
   }
   AccountAccessOptions options{.state_dir = config.state_dir,
                                .instance = instance,
@@ -134,6 +144,16 @@ std::unique_ptr<BoardSocket> listen_for_users(BoardSocket::Parts parts, const st
   return nullptr;
 }
 
+std::unique_ptr<Console> make_console(const asio::any_io_executor& executor, runtime::Clock& clock,
+                                      const Config& config) {
+  if (config.board.console.empty()) return nullptr;
+  return std::make_unique<Console>(Console::Parts{.executor = executor,
+                                                  .clock = &clock,
+                                                  .tty = config.board.console,
+                                                  .baud = config.board.console_baud,
+                                                  .log_dir = config.state_dir / "console"});
+}
+
 int serve(const Config& config, FileStateStore& store, AgentState state, RealWorker& real, const Endpoint& endpoint,
           GrpcOptions grpc) {
   asio::io_context context(1);
@@ -155,7 +175,8 @@ int serve(const Config& config, FileStateStore& store, AgentState state, RealWor
                                         .host_keys = endpoint.host_keys}};
   std::vector<std::unique_ptr<Agent>> agents;
   ThreadRunner runner(context.get_executor(), &worker);
-  BoardDesk desk(context.get_executor(), clock.get(), &runner);
+  const auto console = make_console(context.get_executor(), *clock, config);
+  BoardDesk desk(context.get_executor(), clock.get(), &runner, console.get());
   const auto board_socket = listen_for_users({.executor = context.get_executor(),
                                               .clock = clock.get(),
                                               .desk = &desk,

@@ -148,6 +148,10 @@ void Session::on(const agent::UseBoard& message, Now, Actions& actions) const {
   actions.emplace_back(SendMessage{refusal});
 }
 
+void Session::on(const agent::ReadConsole& message, Now, Actions& actions) const {
+  actions.emplace_back(ReadConsole{.job = message.job, .ticket = message.ticket});
+}
+
 void Session::advance(Now now, Actions& actions) {
   if (leaving_ && !running_) {
     leave(actions);

@@ -71,6 +71,11 @@ struct UseBoard {
   std::uint64_t ticket = 0;
   agent::BoardAction action{};
 };
+/// What the board's console printed during a job is to be told to the server by ConsoleRead.
+struct ReadConsole {
+  RequestId job;
+  std::uint64_t ticket = 0;
+};
 /// The agent is to end.
 struct StopAgent {
   int exit_code = 0;
@@ -80,8 +85,8 @@ struct Note {
   std::string text;
 };
 
-using Action =
-    std::variant<SendMessage, StartOperation, CancelOperation, CloseStream, ConnectTunnel, UseBoard, StopAgent, Note>;
+using Action = std::variant<SendMessage, StartOperation, CancelOperation, CloseStream, ConnectTunnel, UseBoard,
+                            ReadConsole, StopAgent, Note>;
 using Actions = std::vector<Action>;
 
 /// The agent's behaviour, without I/O: what it hears from server, worker and clock goes in, actions come out.
@@ -137,6 +142,7 @@ class Session {
   void on(const agent::Deregistered& message, Now now, Actions& actions);
   void on(const agent::OpenTunnel& message, Now now, Actions& actions) const;
   void on(const agent::UseBoard& message, Now now, Actions& actions) const;
+  void on(const agent::ReadConsole& message, Now now, Actions& actions) const;
 
   /// Starts what is to be done next, if nothing is under way.
   void advance(Now now, Actions& actions);

@@ -60,6 +60,7 @@ struct MessageText {
   std::string operator()(const agent::BoardUsed& used) const {
     return fmt::format("BoardUsed {}: {}", used.ticket, used.result.error);
   }
+  std::string operator()(const agent::ConsoleRead& read) const { return fmt::format("ConsoleRead {}", read.ticket); }
   std::string operator()(const agent::Warning& warning) const { return "Warning " + warning.text; }
   std::string operator()(const agent::Done& done) const {
     std::string text = fmt::format("Done {} {}", static_cast<int>(done.kind), done.generation.value);
@@ -76,6 +77,7 @@ struct ActionText {
   std::string operator()(const CloseStream& close) const { return "close: " + close.reason; }
   std::string operator()(const ConnectTunnel& tunnel) const { return fmt::format("connect {}", tunnel.token.reveal()); }
   std::string operator()(const UseBoard& use) const { return fmt::format("{} {}", words_of(use.action), use.ticket); }
+  std::string operator()(const ReadConsole& read) const { return fmt::format("console {}", read.job.value); }
   std::string operator()(const StopAgent& stop) const { return fmt::format("stop {}", stop.exit_code); }
   std::string operator()(const Note& note) const { return "note: " + note.text; }
 };

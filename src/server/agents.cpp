@@ -125,6 +125,15 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
     if (on_tunnel_failed_) on_tunnel_failed_(worker, *failed);
     co_return;
   }
+  if (auto* used = std::get_if<agent::BoardUsed>(&message)) {
+    used->result.error = cut(std::move(used->result.error));
+    if (on_board_used_) on_board_used_(worker, *used);
+    co_return;
+  }
+  if (auto* read = std::get_if<agent::ConsoleRead>(&message)) {
+    if (on_console_read_) on_console_read_(worker, std::move(*read));
+    co_return;
+  }
   farm::Command command{.actor = connection->actor, .body = {}};
   Secret key;
   if (auto* failure = std::get_if<agent::SetFail>(&message)) {

@@ -51,6 +51,7 @@ std::string_view name_of(const agent::FromAgent& message) {
     std::string_view operator()(const agent::Done&) const { return "Done"; }
     std::string_view operator()(const agent::TunnelFailed&) const { return "TunnelFailed"; }
     std::string_view operator()(const agent::BoardUsed&) const { return "BoardUsed"; }
+    std::string_view operator()(const agent::ConsoleRead&) const { return "ConsoleRead"; }
   };
   return std::visit(Name{}, message);
 }

@@ -221,6 +221,10 @@ void SimAgent::on(const dryad::UseBoard& /*action*/) {
   world_.violate("something was asked of the board, but the simulated users ask for nothing");
 }
 
+void SimAgent::on(const dryad::ReadConsole& /*action*/) {
+  world_.violate("a console was asked for, but the simulated users ask for none");
+}
+
 void SimAgent::on(const dryad::StopAgent& /*action*/) {
   world_.count("agent stopped");
   die();
