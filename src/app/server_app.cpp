@@ -25,6 +25,7 @@
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 #include "server/event_log.hpp"
+#include "server/health_checks.hpp"
 #include "server/metrics.hpp"
 #include "server/reconciler.hpp"
 #include "store/sqlite_journal.hpp"
@@ -105,6 +106,8 @@ class Server {
                {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address,
                 .dialling = {.mode = config.tunnel_mode}}),
         reconciler_(&core.coordinator(), &agents_, &relay_),
+        health_checks_(&core.coordinator(), &agents_, config.healthcheck_every),
+        quarantine_(&core.coordinator(), config.quarantine),
         feed_(&core.coordinator()),
         api_({.coordinator = &core.coordinator(),
               .committer = &core.committer(),
@@ -156,6 +159,7 @@ class Server {
     http_tasks_.spawn("http", http_.run());
     tasks.spawn("agents", agents_.run());
     tasks.spawn("reconciler", reconciler_.run(kAskAgainEvery));
+    tasks.spawn("health checks", health_checks_.run());
     const auto http_address = format_host_port(config_.http.host, http->port());
     const auto agent_address = format_host_port(config_.agent.host, *agent_port);
     const auto endpoints = fmt::format("{{\"http\": \"{}\", \"agent\": \"{}\"}}\n", http_address, agent_address);
@@ -186,6 +190,8 @@ class Server {
     }
     reconciler_.request_stop();
     co_await reconciler_.join();
+    quarantine_.request_stop();
+    co_await quarantine_.join();
     core_.tasks().request_stop();
     co_await core_.tasks().join();
   }
@@ -199,6 +205,8 @@ class Server {
   server::AgentBoards agent_boards_;
   tunnel::Relay relay_;
   server::Reconciler reconciler_;
+  server::HealthChecks health_checks_;
+  server::Quarantine quarantine_;
   server::EventFeed feed_;
   http::Api api_;
   http::HttpServer http_;

@@ -9,6 +9,7 @@
 #include "base/host_port.hpp"
 #include "farm/policy.hpp"
 #include "runtime/log.hpp"
+#include "server/quarantine.hpp"
 #include "tunnel/mode.hpp"
 
 namespace boruta::app {
@@ -29,6 +30,9 @@ struct ServerConfig {
   farm::Policy policy;
   /// How long a store that cannot be written is waited for before the server exits.
   Duration store_patience = std::chrono::seconds(30);
+  /// Between two checks of an idle worker; zero: none.
+  Duration healthcheck_every = std::chrono::minutes(10);
+  server::Quarantine::Rules quarantine;
   /// How workers are reached.
   tunnel::Mode tunnel_mode = tunnel::Mode::kAuto;
   /// Where jobs' tunnels listen; empty: where HTTP does.

@@ -110,6 +110,7 @@ class ApiHarness {
   asio::io_context& context() { return context_; }
   sim::VirtualClock& clock() { return clock_; }
   DirectCommitter& committer() { return committer_; }
+  server::Agents& agents() { return *agents_; }
   server::Coordinator& coordinator() { return *coordinator_; }
   const farm::Farm& farm() { return coordinator_->engine().farm(); }
   Api& api() { return *api_; }

@@ -87,6 +87,7 @@ class Agents {
     std::string instance;
     std::shared_ptr<AgentLink> link;
     Instant last_heard{};
+    std::string last_warning;
   };
 
   Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,
