@@ -19,9 +19,8 @@ constexpr std::string_view kEchoOff = "echo off";
 
 std::optional<int> number_in(std::string_view line) {
   int number = 0;
-  const auto* end = line.data() + line.size();
-  const auto parsed = std::from_chars(line.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  const auto parsed = std::from_chars(line.data(), line.data() + line.size(), number);
+  if (parsed.ec != std::errc{} || parsed.ptr != line.data() + line.size()) return std::nullopt;
   return number;
 }
 
