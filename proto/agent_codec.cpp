@@ -68,6 +68,68 @@ std::optional<agent::CommandKind> from_wire(v1::Kind kind) {
   }
 }
 
+v1::BoardAction to_wire(agent::BoardAction action) {
+  switch (action) {
+    case agent::BoardAction::kPowerOn:
+      return v1::BOARD_ACTION_POWER_ON;
+    case agent::BoardAction::kPowerOff:
+      return v1::BOARD_ACTION_POWER_OFF;
+    case agent::BoardAction::kPowerCycle:
+      return v1::BOARD_ACTION_POWER_CYCLE;
+    case agent::BoardAction::kSdHost:
+      return v1::BOARD_ACTION_SD_HOST;
+    case agent::BoardAction::kSdDut:
+      return v1::BOARD_ACTION_SD_DUT;
+    case agent::BoardAction::kCurrent:
+      return v1::BOARD_ACTION_CURRENT;
+  }
+  return v1::BOARD_ACTION_UNSPECIFIED;
+}
+
+std::optional<agent::BoardAction> from_wire(v1::BoardAction action) {
+  switch (static_cast<int>(action)) {
+    case v1::BOARD_ACTION_POWER_ON:
+      return agent::BoardAction::kPowerOn;
+    case v1::BOARD_ACTION_POWER_OFF:
+      return agent::BoardAction::kPowerOff;
+    case v1::BOARD_ACTION_POWER_CYCLE:
+      return agent::BoardAction::kPowerCycle;
+    case v1::BOARD_ACTION_SD_HOST:
+      return agent::BoardAction::kSdHost;
+    case v1::BOARD_ACTION_SD_DUT:
+      return agent::BoardAction::kSdDut;
+    case v1::BOARD_ACTION_CURRENT:
+      return agent::BoardAction::kCurrent;
+    default:
+      return std::nullopt;
+  }
+}
+
+v1::BoardOutcome to_wire(agent::BoardOutcome outcome) {
+  switch (outcome) {
+    case agent::BoardOutcome::kDone:
+      return v1::BOARD_OUTCOME_DONE;
+    case agent::BoardOutcome::kRefused:
+      return v1::BOARD_OUTCOME_REFUSED;
+    case agent::BoardOutcome::kFailed:
+      return v1::BOARD_OUTCOME_FAILED;
+  }
+  return v1::BOARD_OUTCOME_UNSPECIFIED;
+}
+
+std::optional<agent::BoardOutcome> from_wire(v1::BoardOutcome outcome) {
+  switch (static_cast<int>(outcome)) {
+    case v1::BOARD_OUTCOME_DONE:
+      return agent::BoardOutcome::kDone;
+    case v1::BOARD_OUTCOME_REFUSED:
+      return agent::BoardOutcome::kRefused;
+    case v1::BOARD_OUTCOME_FAILED:
+      return agent::BoardOutcome::kFailed;
+    default:
+      return std::nullopt;
+  }
+}
+
 struct FromAgentEncoder {
   v1::FromAgent* wire;
 
@@ -98,6 +160,19 @@ struct FromAgentEncoder {
   void operator()(const agent::TunnelFailed& message) const {
     wire->mutable_tunnel_failed()->set_token(to_utf8(message.token.reveal()));
     wire->mutable_tunnel_failed()->set_reason(to_utf8(message.reason));
+  }
+  void operator()(const agent::BoardUsed& message) const {
+    auto& body = *wire->mutable_board_used();
+    body.set_ticket(message.ticket);
+    body.set_outcome(to_wire(message.result.outcome));
+    body.set_error(to_utf8(message.result.error));
+    if (message.result.milliamperes) body.set_milliamperes(*message.result.milliamperes);
+  }
+  void operator()(const agent::ConsoleRead& message) const {
+    auto& body = *wire->mutable_console_read();
+    body.set_ticket(message.ticket);
+    body.set_error(to_utf8(message.error));
+    body.set_text(to_utf8(message.text));
   }
 };
 
@@ -140,6 +215,16 @@ struct ToAgentEncoder {
     wire->mutable_open_tunnel()->set_job(message.job.value);
     wire->mutable_open_tunnel()->set_token(to_utf8(message.token.reveal()));
   }
+  void operator()(const agent::UseBoard& message) const {
+    auto& body = *wire->mutable_use_board();
+    body.set_job(message.job.value);
+    body.set_ticket(message.ticket);
+    body.set_action(to_wire(message.action));
+  }
+  void operator()(const agent::ReadConsole& message) const {
+    wire->mutable_read_console()->set_job(message.job.value);
+    wire->mutable_read_console()->set_ticket(message.ticket);
+  }
 };
 
 std::optional<agent::FromAgent> decode_register(const v1::Register& body) {
@@ -164,6 +249,21 @@ std::optional<agent::FromAgent> decode_done(const v1::Done& body) {
                      .error = body.error(),
                      .username = body.username(),
                      .private_key = Secret(body.private_key())};
+}
+
+std::optional<agent::FromAgent> decode_board_used(const v1::BoardUsed& body) {
+  const auto outcome = from_wire(body.outcome());
+  if (!outcome) return std::nullopt;
+  agent::BoardUsed message{.ticket = body.ticket(),
+                           .result = {.outcome = *outcome, .error = body.error(), .milliamperes = std::nullopt}};
+  if (body.has_milliamperes()) message.result.milliamperes = body.milliamperes();
+  return message;
+}
+
+std::optional<agent::ToAgent> decode_use_board(const v1::UseBoard& body) {
+  const auto action = from_wire(body.action());
+  if (!action) return std::nullopt;
+  return agent::UseBoard{.job = RequestId{body.job()}, .ticket = body.ticket(), .action = *action};
 }
 
 std::optional<agent::ToAgent> decode_command(const v1::Command& command) {
@@ -223,6 +323,12 @@ std::optional<agent::FromAgent> decode(const v1::FromAgent& message) {
     case v1::FromAgent::kTunnelFailed:
       return agent::TunnelFailed{.token = Secret(message.tunnel_failed().token()),
                                  .reason = message.tunnel_failed().reason()};
+    case v1::FromAgent::kBoardUsed:
+      return decode_board_used(message.board_used());
+    case v1::FromAgent::kConsoleRead:
+      return agent::ConsoleRead{.ticket = message.console_read().ticket(),
+                                .error = message.console_read().error(),
+                                .text = message.console_read().text()};
     case v1::FromAgent::BODY_NOT_SET:
       break;
   }
@@ -244,6 +350,11 @@ std::optional<agent::ToAgent> decode(const v1::ToAgent& message) {
     case v1::ToAgent::kOpenTunnel:
       return agent::OpenTunnel{.job = RequestId{message.open_tunnel().job()},
                                .token = Secret(message.open_tunnel().token())};
+    case v1::ToAgent::kUseBoard:
+      return decode_use_board(message.use_board());
+    case v1::ToAgent::kReadConsole:
+      return agent::ReadConsole{.job = RequestId{message.read_console().job()},
+                                .ticket = message.read_console().ticket()};
     case v1::ToAgent::BODY_NOT_SET:
       break;
   }

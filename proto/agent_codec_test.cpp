@@ -82,6 +82,15 @@ TEST(AgentCodec, CarriesEveryMessageOfTheAgent) {
       agent::Done{
           .kind = agent::CommandKind::kHealthcheck, .generation = {}, .error = {}, .username = {}, .private_key = {}},
       agent::TunnelFailed{.token = Secret("c0ffee"), .reason = "sshd does not answer"},
+      agent::ConsoleRead{},
+      agent::ConsoleRead{.ticket = 3, .error = "none is kept", .text = "login: \x1b[0m"},
+      agent::BoardUsed{},
+      agent::BoardUsed{.ticket = 1, .result = {.outcome = agent::BoardOutcome::kDone, .error = {}, .milliamperes = 0}},
+      agent::BoardUsed{.ticket = std::numeric_limits<std::uint64_t>::max(),
+                       .result = {.outcome = agent::BoardOutcome::kRefused, .error = "no", .milliamperes = -5}},
+      agent::BoardUsed{
+          .ticket = 2,
+          .result = {.outcome = agent::BoardOutcome::kFailed, .error = "no", .milliamperes = std::nullopt}},
   };
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto arrived = carried<v1::FromAgent>(messages[i]);
@@ -104,6 +113,13 @@ TEST(AgentCodec, CarriesEveryMessageToTheAgent) {
       agent::JobRemaining{.job = RequestId{3}, .remaining = 1ms},
       agent::Deregistered{},
       agent::OpenTunnel{.job = RequestId{3}, .token = Secret("c0ffee")},
+      agent::ReadConsole{.job = RequestId{3}, .ticket = 9},
+      agent::UseBoard{.job = RequestId{3}, .ticket = 1, .action = agent::BoardAction::kPowerOn},
+      agent::UseBoard{.job = RequestId{3}, .ticket = 2, .action = agent::BoardAction::kPowerOff},
+      agent::UseBoard{.job = RequestId{3}, .ticket = 3, .action = agent::BoardAction::kPowerCycle},
+      agent::UseBoard{.job = RequestId{3}, .ticket = 4, .action = agent::BoardAction::kSdHost},
+      agent::UseBoard{.job = RequestId{3}, .ticket = 5, .action = agent::BoardAction::kSdDut},
+      agent::UseBoard{.job = RequestId{3}, .ticket = 6, .action = agent::BoardAction::kCurrent},
   };
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const auto arrived = carried<v1::ToAgent>(messages[i]);
@@ -124,6 +140,12 @@ TEST(AgentCodec, DecodesNothingFromAMessageThatItDoesNotKnow) {
   v1::FromAgent done;
   done.mutable_done();
   EXPECT_FALSE(decode(done).has_value());
+  v1::FromAgent used;
+  used.mutable_board_used();
+  EXPECT_FALSE(decode(used).has_value());
+  v1::ToAgent use;
+  use.mutable_use_board();
+  EXPECT_FALSE(decode(use).has_value());
   // A kind of command from a later version: done { kind: 77 }.
   ASSERT_TRUE(done.ParseFromString("\x2A\x02\x08\x4D"));
   EXPECT_FALSE(decode(done).has_value());

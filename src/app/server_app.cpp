@@ -20,11 +20,13 @@
 #include "http/server.hpp"
 #include "runtime/files.hpp"
 #include "runtime/service_notifier.hpp"
+#include "server/agent_boards.hpp"
 #include "server/agent_tunnels.hpp"
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 #include "server/event_log.hpp"
+#include "server/health_checks.hpp"
 #include "server/metrics.hpp"
 #include "server/reconciler.hpp"
 #include "store/sqlite_journal.hpp"
@@ -102,16 +104,20 @@ class Server {
         metrics_(&core.coordinator(), &core.committer()),
         agents_(&core.coordinator()),
         agent_tunnels_(&core.coordinator(), &agents_),
+        agent_boards_(&core.coordinator(), &agents_),
         relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(), &agent_tunnels_,
                {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address,
                 .dialling = {.mode = config.tunnel_mode}}),
         reconciler_(&core.coordinator(), &agents_, &relay_),
+        health_checks_(&core.coordinator(), &agents_, config.healthcheck_every),
+        quarantine_(&core.coordinator(), config.quarantine),
         feed_(&core.coordinator()),
         api_({.coordinator = &core.coordinator(),
               .committer = &core.committer(),
               .feed = &feed_,
               .metrics = &metrics_,
               .tunnels = &relay_,
+              .boards = &agent_boards_,
               .version = BORUTA_VERSION,
               .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
         http_({.executor = core.context().get_executor(),
@@ -160,6 +166,7 @@ class Server {
     http_tasks_.spawn("http", http_.run());
     tasks.spawn("agents", agents_.run());
     tasks.spawn("reconciler", reconciler_.run(kAskAgainEvery));
+    tasks.spawn("health checks", health_checks_.run());
     const auto http_address = format_host_port(config_.http.host, http->port());
     const auto agent_address = format_host_port(config_.agent.host, *agent_port);
     const auto endpoints = fmt::format("{{\"http\": \"{}\", \"agent\": \"{}\"}}\n", http_address, agent_address);
@@ -191,6 +198,8 @@ class Server {
     reconciler_.request_stop();
     co_await reconciler_.join();
     hook_.stop();
+    quarantine_.request_stop();
+    co_await quarantine_.join();
     core_.tasks().request_stop();
     co_await core_.tasks().join();
   }
@@ -203,8 +212,11 @@ class Server {
   server::Metrics metrics_;
   server::Agents agents_;
   server::AgentTunnels agent_tunnels_;
+  server::AgentBoards agent_boards_;
   tunnel::Relay relay_;
   server::Reconciler reconciler_;
+  server::HealthChecks health_checks_;
+  server::Quarantine quarantine_;
   server::EventFeed feed_;
   http::Api api_;
   http::HttpServer http_;

@@ -59,6 +59,28 @@ Verdict take_kinds(const toml::node& node, std::vector<News>& target) {
   return {};
 }
 
+Verdict take_count(const toml::node& node, std::int64_t most, std::size_t& target) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value || *value < 0 || *value > most) return fmt::format("a whole number from 0 to {} is expected", most);
+  target = static_cast<std::size_t>(*value);
+  return {};
+}
+
+Verdict take_check_interval(const toml::node& node, Duration& target) {
+  const auto verdict = config::take_duration(node, 0s, 365 * 24h, target);
+  const bool rushed = target > 0s && target < 1s;
+  return verdict.empty() && rushed ? "0s, for never, or a duration from 1s on is expected" : verdict;
+}
+
+Keys quarantine_keys(ServerConfig& config) {
+  constexpr std::int64_t kMostOwners = 1000;
+  constexpr std::int64_t kHundred = 100;
+  return {
+      {"owners", [&](const auto& node) { return take_count(node, kMostOwners, config.quarantine.owners); }},
+      {"percent", [&](const auto& node) { return take_count(node, kHundred, config.quarantine.percent); }},
+  };
+}
+
 Keys tunnel_keys(ServerConfig& config) {
   using tunnel::Mode;
   return {
@@ -128,10 +150,12 @@ Keys top_keys(ServerConfig& config, config::Reader& reader) {
       {"grant_timeout", between(100ms, 1h, &policy.grant_within)},
       {"lost_after", between(100ms, 1h, &policy.lost_after)},
       {"lost_grace", between(0s, kDay, &policy.lost_grace)},
+      {"healthcheck_every", [&](const auto& node) { return take_check_interval(node, config.healthcheck_every); }},
       {"store_patience", between(0s, 1h, &config.store_patience)},
       {"on_event", [&](const auto& node) { return take_program(node, config.hook.argv); }},
       {"on_event_kinds", [&](const auto& node) { return take_kinds(node, config.hook.wanted); }},
       {"scheduling", reader.table("scheduling", scheduling_keys(config))},
+      {"quarantine", reader.table("quarantine", quarantine_keys(config))},
       {"tunnel", reader.table("tunnel", tunnel_keys(config))},
       {"log", reader.table("log", log_keys(config))},
   };

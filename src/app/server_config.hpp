@@ -10,6 +10,7 @@
 #include "base/host_port.hpp"
 #include "farm/policy.hpp"
 #include "runtime/log.hpp"
+#include "server/quarantine.hpp"
 #include "tunnel/mode.hpp"
 
 namespace boruta::app {
@@ -32,6 +33,9 @@ struct ServerConfig {
   Duration store_patience = std::chrono::seconds(30);
   /// What is run when something happens to a worker.
   HookOptions hook;
+  /// Between two checks of an idle worker; zero: none.
+  Duration healthcheck_every = std::chrono::minutes(10);
+  server::Quarantine::Rules quarantine;
   /// How workers are reached.
   tunnel::Mode tunnel_mode = tunnel::Mode::kAuto;
   /// Where jobs' tunnels listen; empty: where HTTP does.

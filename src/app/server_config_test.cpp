@@ -22,9 +22,13 @@ prepare_timeout = "5s"
 grant_timeout = "4s"
 lost_after = "500ms"
 lost_grace = "2m"
+healthcheck_every = "5m"
 store_patience = "1m"
 on_event = ["/bin/tell", "lab"]
 on_event_kinds = ["failed", "registered"]
+[quarantine]
+owners = 4
+percent = 25
 [tunnel]
 address = "0.0.0.0"
 ports = "4000-4999"
@@ -51,6 +55,9 @@ format = "json"
   EXPECT_EQ(config->store_patience, 1min);
   EXPECT_EQ(config->hook.argv, (std::vector<std::string>{"/bin/tell", "lab"}));
   EXPECT_EQ(config->hook.wanted, (std::vector{News::kFailed, News::kRegistered}));
+  EXPECT_EQ(config->healthcheck_every, 5min);
+  EXPECT_EQ(config->quarantine.owners, 4U);
+  EXPECT_EQ(config->quarantine.percent, 25U);
   EXPECT_EQ(config->tunnel_address, "0.0.0.0");
   EXPECT_EQ(config->policy.first_tunnel_port, 4000);
   EXPECT_EQ(config->policy.last_tunnel_port, 4999);
@@ -81,6 +88,9 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
       {"on_event = \"tell\"", "f:1: on_event = \"tell\": an array with a program and its arguments is expected"},
       {"on_event_kinds = [\"burnt\"]", "f:1: on_event_kinds = […]: \"burnt\" is none of \"failed\", \"lost\""},
       {"on_event_kinds = []", "f:1: on_event_kinds = […]: an array like [\"failed\"] is expected"},
+      {"healthcheck_every = \"10ms\"", "f:1: healthcheck_every = \"10ms\": 0s, for never, or a duration from 1s on"},
+      {"[quarantine]\npercent = 101", "f:2: quarantine.percent = 101: a whole number from 0 to 100 is expected"},
+      {"[quarantine]\nowners = \"3\"", "f:2: quarantine.owners = \"3\": a whole number from 0 to 1000 is expected"},
       {"tunnel = 3", "f:1: tunnel = 3: a table is expected"},
       {"[log]\nlevel = \"loud\"", "f:2: log.level = \"loud\": \"debug\" or"},
       {"lease = ", "f:1: "},

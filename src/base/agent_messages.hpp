@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -74,7 +75,52 @@ struct TunnelFailed {
   std::string reason;
 };
 
-using FromAgent = std::variant<Register, Heartbeat, SetFail, Warning, Done, TunnelFailed>;
+/// What a job's user may have done with the board while the job runs.
+enum class BoardAction : std::uint8_t { kPowerOn, kPowerOff, kPowerCycle, kSdHost, kSdDut, kCurrent };
+
+/// "power on", "sd host", "current": as people and the agent's socket say it.
+[[nodiscard]] std::string_view words_of(BoardAction action);
+[[nodiscard]] std::optional<BoardAction> parse_board_action(std::string_view words);
+
+/// An agent gives up an action that takes longer.
+inline constexpr std::chrono::seconds kBoardActionWithin{20};
+
+enum class BoardOutcome : std::uint8_t {
+  kDone,
+  kRefused,  ///< the board can't do it, or not now
+  kFailed,   ///< it was tried
+};
+
+/// How an action of a job's user ended.
+struct BoardResult {
+  BoardOutcome outcome = BoardOutcome::kDone;
+  /// Why it was not done, for people.
+  std::string error;
+  /// Of kCurrent: what the device under test draws.
+  std::optional<std::int32_t> milliamperes;
+
+  friend bool operator==(const BoardResult&, const BoardResult&) = default;
+};
+
+/// Answer to UseBoard.
+struct BoardUsed {
+  std::uint64_t ticket = 0;
+  BoardResult result;
+
+  friend bool operator==(const BoardUsed&, const BoardUsed&) = default;
+};
+
+/// Answer to ReadConsole.
+struct ConsoleRead {
+  std::uint64_t ticket = 0;
+  /// Empty: `text` is what was printed. Else why there is none, for people.
+  std::string error;
+  std::string text;
+
+  friend bool operator==(const ConsoleRead&, const ConsoleRead&) = default;
+};
+
+using FromAgent = std::variant<Register, Heartbeat, SetFail, Warning, Done, TunnelFailed, BoardUsed, ConsoleRead>;
 
 /// Answer to Register. From here the agent obeys commands.
 struct Welcome {
@@ -156,7 +202,27 @@ struct OpenTunnel {
   }
 };
 
-using ToAgent = std::variant<Welcome, Command, JobRemaining, Deregistered, OpenTunnel>;
+/// The running job's user wants something of the board. Answered by one BoardUsed, in any order, unless the stream
+/// breaks first; not a Command, since it changes nothing that the server keeps.
+struct UseBoard {
+  RequestId job;
+  /// Names the answer.
+  std::uint64_t ticket = 0;
+  BoardAction action{};
+
+  friend bool operator==(const UseBoard&, const UseBoard&) = default;
+};
+
+/// What did the board's console print during `job`, which may be over? Answered by one ConsoleRead.
+struct ReadConsole {
+  RequestId job;
+  /// Names the answer.
+  std::uint64_t ticket = 0;
+
+  friend bool operator==(const ReadConsole&, const ReadConsole&) = default;
+};
+
+using ToAgent = std::variant<Welcome, Command, JobRemaining, Deregistered, OpenTunnel, UseBoard, ReadConsole>;
 
 [[nodiscard]] CommandKind kind_of(const Command& command);
 

@@ -126,6 +126,7 @@ void build(CLI::App* app, CommandLine* line, Globals* globals, LocalCommands* lo
   add_globals(app, globals);
   add_run_commands(app, line);
   add_request_commands(app, line);
+  add_board_commands(app, line);
   add_explain_commands(app, line);
   add_history_commands(app, line);
   add_worker_commands(app, line);

@@ -37,6 +37,7 @@ void on_chosen(CLI::App* command, CommandLine* line, const std::shared_ptr<Argum
 
 void add_run_commands(CLI::App* app, CommandLine* line);
 void add_request_commands(CLI::App* app, CommandLine* line);
+void add_board_commands(CLI::App* app, CommandLine* line);
 void add_explain_commands(CLI::App* app, CommandLine* line);
 void add_history_commands(CLI::App* app, CommandLine* line);
 void add_worker_commands(CLI::App* app, CommandLine* line);

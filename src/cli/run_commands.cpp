@@ -193,6 +193,16 @@ void add_run_commands(CLI::App* app, CommandLine* line) {
     line->action = [arguments](Session* session) { return ssh_into(session, *arguments); };
   });
 
+  auto* console = add_command(app, "console",
+                              "Use the serial console of a job's device under test; Ctrl-] leaves it; the job is "
+                              "prolonged meanwhile",
+                              "boruta console 42");
+  console->add_option("ID", arguments->id, "Number of a request")->required()->option_text(" ");
+  console->callback([line, arguments] {
+    arguments->command = {"boruta-board", "console"};
+    line->action = [arguments](Session* session) { return ssh_into(session, *arguments); };
+  });
+
   auto* config =
       add_command(app, "ssh-config", "Print an ssh_config for the worker of a request, for ssh, scp, rsync and editors",
                   "boruta ssh-config 42 > farm.conf && scp -F farm.conf image.bin rpi4-03:");

@@ -380,6 +380,16 @@ Decoded<RequestId> decode_request_id(std::string_view text) {
   return id;
 }
 
+Decoded<std::int32_t> decode_current(std::string_view text) {
+  const auto value = parse(text);
+  if (!value) return std::unexpected(value.error());
+  const auto* member = value->is_object() ? value->get_object().if_contains("Milliamperes") : nullptr;
+  boost::system::error_code error;
+  const auto number = member == nullptr ? 0 : member->to_number<std::int32_t>(error);
+  if (member == nullptr || error) return std::unexpected("the answer names no Milliamperes");
+  return number;
+}
+
 Decoded<RequestInfo> decode_request(std::string_view text) { return decode_one<RequestInfo>(text); }
 Decoded<std::vector<RequestInfo>> decode_requests(std::string_view text) { return decode_many<RequestInfo>(text); }
 Decoded<WorkerInfo> decode_worker(std::string_view text) { return decode_one<WorkerInfo>(text); }
@@ -457,6 +467,12 @@ std::string encode_set_state(std::string_view state, std::string_view reason, bo
   object["WorkerState"] = state;
   if (!reason.empty()) object["Reason"] = reason;
   if (drain) object["Drain"] = true;
+  return json::serialize(object);
+}
+
+std::string encode_member(std::string_view name, std::string_view text) {
+  json::object object;
+  object[name] = text;
   return json::serialize(object);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ template <class T>
 using Decoded = std::expected<T, std::string>;
 
 [[nodiscard]] Decoded<RequestId> decode_request_id(std::string_view json);
+/// Milliamperes.
+[[nodiscard]] Decoded<std::int32_t> decode_current(std::string_view json);
 [[nodiscard]] Decoded<RequestInfo> decode_request(std::string_view json);
 [[nodiscard]] Decoded<std::vector<RequestInfo>> decode_requests(std::string_view json);
 [[nodiscard]] Decoded<WorkerInfo> decode_worker(std::string_view json);
@@ -48,5 +51,7 @@ using Decoded = std::expected<T, std::string>;
 /// `state` is "IDLE" or "MAINTENANCE"; an empty reason is left out.
 [[nodiscard]] std::string encode_set_state(std::string_view state, std::string_view reason, bool drain);
 [[nodiscard]] std::string encode_worker_token(std::string_view name, bool reusable);
+/// An object with one text.
+[[nodiscard]] std::string encode_member(std::string_view name, std::string_view text);
 
 }  // namespace boruta::client

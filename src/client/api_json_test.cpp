@@ -123,9 +123,18 @@ TEST(ApiJson, WritesTheSmallBodies) {
   EXPECT_EQ(encode(RequestFilter{}), R"({"Filter":{}})");
   EXPECT_EQ(encode(NewUser{.name = "bob", .groups = {"a"}, .role = ""}), R"({"Name":"bob","Groups":["a"]})");
   EXPECT_EQ(encode(Groups{}), "[]");
+  EXPECT_EQ(encode_member("Power", "cycle"), R"({"Power":"cycle"})");
   EXPECT_EQ(encode_set_state("IDLE", "", false), R"({"WorkerState":"IDLE"})");
   EXPECT_EQ(encode_set_state("MAINTENANCE", "SD card", true),
             R"({"WorkerState":"MAINTENANCE","Reason":"SD card","Drain":true})");
+}
+
+TEST(ApiJson, ReadsACurrent) {
+  EXPECT_EQ(decode_current(R"({"Milliamperes":240})").value(), 240);
+  EXPECT_EQ(decode_current(R"({"Milliamperes":-3})").value(), -3);
+  for (const auto* bad : {"{}", "[]", R"({"Milliamperes":"240"})", R"({"Milliamperes":1e12})"}) {
+    EXPECT_FALSE(decode_current(bad).has_value()) << bad;
+  }
 }
 
 TEST(ApiJson, FindsTheMessageOfAnError) {

@@ -173,6 +173,23 @@ Task<Answer<Reply<AccessInfo>>> Client::acquire_worker(RequestId id, std::chrono
   co_return read(std::move(body), &decode_access);
 }
 
+Task<Answer<void>> Client::set_power(RequestId id, std::string how) {
+  co_return co_await change("POST", fmt::format("reqs/{}/power", id.value), encode_member("Power", how));
+}
+
+Task<Answer<void>> Client::set_sd(RequestId id, std::string where) {
+  co_return co_await change("POST", fmt::format("reqs/{}/sd", id.value), encode_member("SD", where));
+}
+
+Task<Answer<Reply<std::int32_t>>> Client::current(RequestId id) {
+  auto body = co_await ask(fmt::format("reqs/{}/current", id.value), std::string());
+  co_return read(std::move(body), &decode_current);
+}
+
+Task<Answer<std::string>> Client::console_log(RequestId id) {
+  co_return co_await get(fmt::format("reqs/{}/logs", id.value));
+}
+
 Task<Answer<Reply<std::vector<EventInfo>>>> Client::all_events(std::string path) {
   Reply<std::vector<EventInfo>> all;
   std::uint64_t after = 0;

@@ -45,6 +45,17 @@ class Client {
   /// Awaits access for at most `wait` on the server's side; kRefused with status 400 when there is none by then.
   Task<Answer<Reply<AccessInfo>>> acquire_worker(RequestId id, std::chrono::seconds wait);
 
+  /// The board of a running job: `how` is "on", "off" or "cycle", `where` "host" or "dut". Returns when it is done.
+  /// kRefused with status 400: no job of the request runs, or the board can't do it; 503: it failed, or can't be
+  /// reached.
+  Task<Answer<void>> set_power(RequestId id, std::string how);
+  Task<Answer<void>> set_sd(RequestId id, std::string where);
+  /// What its device under test draws at present, in milliamperes.
+  Task<Answer<Reply<std::int32_t>>> current(RequestId id);
+
+  /// What the job's serial console printed, also after the job ended.
+  Task<Answer<std::string>> console_log(RequestId id);
+
   /// All that happened to it, oldest first, asked for page by page: `json` is one list of all. kRefused with status 404
   /// when there is no such request or worker.
   Task<Answer<Reply<std::vector<EventInfo>>>> request_events(RequestId id);

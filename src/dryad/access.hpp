@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -44,6 +46,8 @@ class Access {
   virtual std::expected<void, std::string> end_job() = 0;
   /// Whether sshd answers.
   virtual std::expected<void, std::string> probe() = 0;
+  /// As whom a job's user works on this machine, if there is such a user at present. Thread: any.
+  [[nodiscard]] virtual std::optional<uid_t> user_id() const { return std::nullopt; }
   /// The agent ends. With a job on the worker, users must still get in.
   virtual void stop(bool job_on) = 0;
 };

@@ -80,6 +80,11 @@ std::expected<void, std::string> AccountAccess::record(uid_t uid) {
   return write_file_durably(record_, fmt::format("{} {}\n", options_.username, uid), 0600);
 }
 
+std::optional<uid_t> AccountAccess::user_id() const {
+  const auto uid = read_record(record_).uid;
+  return uid == 0 ? std::nullopt : std::optional(uid);
+}
+
 std::expected<Endpoint, std::string> AccountAccess::start() {
   if (auto fit = check(); !fit) return std::unexpected(fit.error());
   const auto account = own_account();

@@ -41,6 +41,7 @@ class AccountAccess final : public Access {
   std::expected<void, std::string> grant(const std::vector<std::string>& public_keys) override;
   std::expected<void, std::string> end_job() override;
   std::expected<void, std::string> probe() override;
+  [[nodiscard]] std::optional<uid_t> user_id() const override;
   void stop(bool) override {}
 
  private:

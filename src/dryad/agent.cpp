@@ -41,9 +41,11 @@ Task<int> Agent::run() {
     if (!exit_code_ && !std::exchange(renewing_, false)) co_await pause();
   }
   parts_.tunnels->cut_all();
+  parts_.desk->close();
   if (stream_) stream_->close();
   while (stream_) co_await changed_.wait();
   co_await parts_.tunnels->join();
+  co_await parts_.desk->join();
   group_.request_stop();
   co_await group_.join();
   co_return *exit_code_;
@@ -137,7 +139,7 @@ void Agent::report(const StreamEnd& end, bool was_online) {
 }
 
 void Agent::perform(Actions actions) {
-  cut_old_tunnels();
+  part_with_old_job();
   for (auto& action : actions) perform_one(std::move(action));
   // Whatever was done may have moved the deadline: the wait ends, and begins anew with the right one.
   timer_->cancel();
@@ -155,6 +157,10 @@ void Agent::perform_one(Action action) {
     if (stream_) stream_->close();
   } else if (auto* tunnel = std::get_if<ConnectTunnel>(&action)) {
     open_tunnel(std::move(tunnel->token));
+  } else if (const auto* use = std::get_if<UseBoard>(&action)) {
+    use_board(*use);
+  } else if (const auto* read = std::get_if<ReadConsole>(&action)) {
+    read_console(*read);
   } else if (const auto* stop = std::get_if<StopAgent>(&action)) {
     if (!exit_code_) log_info("an admin deregistered this worker: dryad ends", {{"worker", parts_.name}});
     stop_with(stop->exit_code);
@@ -170,11 +176,26 @@ void Agent::open_tunnel(Secret token) {
   parts_.tunnels->open(std::move(token), std::move(failed));
 }
 
-void Agent::cut_old_tunnels() {
+void Agent::use_board(const UseBoard& use) {
+  auto done = [this, ticket = use.ticket](agent::BoardResult result) {
+    if (stream_) stream_->send(agent::BoardUsed{.ticket = ticket, .result = std::move(result)});
+  };
+  parts_.desk->act(use.action, std::move(done));
+}
+
+void Agent::read_console(const ReadConsole& read) {
+  auto text = parts_.desk->console_log(read.job);
+  agent::ConsoleRead answer{.ticket = read.ticket, .error = {}, .text = {}};
+  (text ? answer.text : answer.error) = text ? *std::move(text) : text.error();
+  if (stream_) stream_->send(answer);
+}
+
+void Agent::part_with_old_job() {
   const auto job = session_.state().job;
-  if (job == tunnels_job_) return;
-  tunnels_job_ = job;
+  if (job == served_job_) return;
+  served_job_ = job;
   parts_.tunnels->cut_all();
+  parts_.desk->serve(job);
 }
 
 void Agent::start_operation(Operation operation) {

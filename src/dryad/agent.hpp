@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 
+#include "dryad/board_desk.hpp"
 #include "dryad/link.hpp"
 #include "dryad/runner.hpp"
 #include "dryad/session.hpp"
@@ -44,11 +45,12 @@ class Agent {
  public:
   struct Parts {
     boost::asio::any_io_executor executor;
-    /// All four must outlive the agent.
+    /// All five must outlive the agent.
     runtime::Clock* clock = nullptr;
     Connector* connector = nullptr;
     OperationRunner* runner = nullptr;
     Tunnels* tunnels = nullptr;
+    BoardDesk* desk = nullptr;
     Backoff backoff;
     /// For the log: the worker's UUID.
     std::string name;
@@ -81,8 +83,10 @@ class Agent {
   void perform_one(Action action);
   void start_operation(Operation operation);
   void open_tunnel(Secret token);
-  /// Connections go with their job.
-  void cut_old_tunnels();
+  void use_board(const UseBoard& use);
+  void read_console(const ReadConsole& read);
+  /// Connections, and what is under way at the board, go with their job.
+  void part_with_old_job();
   void tell_service(std::string_view status) const;
   void report(const StreamEnd& end, bool was_online);
   void stop_with(int exit_code);
@@ -95,8 +99,8 @@ class Agent {
   runtime::TaskGroup group_;
   std::shared_ptr<Stream> stream_;
   std::stop_source cancel_;
-  /// Whose connections the tunnels carry.
-  std::optional<RequestId> tunnels_job_;
+  /// Whose connections the tunnels carry, and whom the board serves.
+  std::optional<RequestId> served_job_;
   std::optional<int> exit_code_;
   /// The stream was closed by `register_anew`: the next one follows without a pause.
   bool renewing_ = false;

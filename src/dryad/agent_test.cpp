@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <tuple>
 #include <vector>
 
@@ -78,7 +79,13 @@ class FakeRunner final : public OperationRunner {
     asio::post(executor_, [done = std::move(done)] { done(OperationResult{}); });
   }
 
+  void act(agent::BoardAction action, std::stop_token, Acted acted) override {
+    acts.push_back(action);
+    asio::post(executor_, [acted = std::move(acted)] { acted({}); });
+  }
+
   std::vector<Operation> started;
+  std::vector<agent::BoardAction> acts;
 
  private:
   asio::any_io_executor executor_;
@@ -100,6 +107,7 @@ class AgentTest : public testing::Test {
                                                   .connector = &connector_,
                                                   .runner = &runner_,
                                                   .tunnels = &tunnels_,
+                                                  .desk = &desk_,
                                                   .backoff = Backoff({.least = 1ms, .most = 2ms}, 1),
                                                   .name = "w",
                                                   .quiet = true},
@@ -122,6 +130,7 @@ class AgentTest : public testing::Test {
   FakeRunner runner_{context_.get_executor()};
   NoCaller caller_;
   Tunnels tunnels_{{.executor = context_.get_executor(), .clock = clock_.get(), .caller = &caller_}};
+  BoardDesk desk_{context_.get_executor(), clock_.get(), &runner_};
   MemoryStateStore store_;
   std::unique_ptr<Agent> agent_;
 };
@@ -136,6 +145,27 @@ TEST_F(AgentTest, RegistersObeysAndEndsWhenDeregistered) {
   ASSERT_FALSE(connector_.heard.empty());
   EXPECT_TRUE(std::holds_alternative<agent::Register>(connector_.heard.front()));
   EXPECT_EQ(runner_.started.size(), 1U);
+}
+
+TEST_F(AgentTest, ServesTheBoardToTheJobThatRunsAndToNoOther) {
+  connector_.on_open = [](FakeConnector::FakeStream& stream) {
+    stream.say(agent::Welcome{.heartbeat_every = 10s, .lost_grace = 1min});
+    stream.say(agent::Command{.generation = Generation{1}, .body = agent::Prepare{}});
+    stream.say(agent::Command{.generation = Generation{1},
+                              .body = agent::Grant{.job = RequestId{7}, .public_keys = {}, .remaining = 1h}});
+    stream.say(agent::UseBoard{.job = RequestId{7}, .ticket = 1, .action = agent::BoardAction::kPowerCycle});
+    stream.say(agent::UseBoard{.job = RequestId{8}, .ticket = 2, .action = agent::BoardAction::kPowerOff});
+  };
+  asio::steady_timer stop(context_, 500ms);
+  stop.async_wait([this](const boost::system::error_code&) { agent_->request_stop(); });
+  EXPECT_EQ(run(), kExitOk);
+  std::map<std::uint64_t, agent::BoardResult> answers;
+  for (const auto& message : connector_.heard) {
+    if (const auto* used = std::get_if<agent::BoardUsed>(&message)) answers.emplace(used->ticket, used->result);
+  }
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[2].outcome, agent::BoardOutcome::kRefused);
+  EXPECT_EQ(answers[2].error, "job 8 is not on this worker, or not any more");
 }
 
 TEST_F(AgentTest, ComesBackAfterEachEndOfAStream) {

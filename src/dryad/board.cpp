@@ -14,6 +14,7 @@ struct Driver {
 
 constexpr std::array kDrivers{
     Driver{"exec", make_exec_board},
+    Driver{"muxpi", make_muxpi_board},
     Driver{"none", make_none_board},
 };
 
@@ -30,6 +31,17 @@ std::string board_drivers() {
   std::string names;
   for (const auto& driver : kDrivers) names += fmt::format("{}{}", names.empty() ? "" : ", ", driver.name);
   return names;
+}
+
+agent::BoardResult cannot(agent::BoardAction action, std::string_view lacks) {
+  return {.outcome = agent::BoardOutcome::kRefused,
+          .error = fmt::format("this worker's board can't do \"{}\": {}", agent::words_of(action), lacks),
+          .milliamperes = std::nullopt};
+}
+
+agent::BoardResult board_result(const std::expected<void, std::string>& done) {
+  if (done) return {};
+  return {.outcome = agent::BoardOutcome::kFailed, .error = done.error(), .milliamperes = std::nullopt};
 }
 
 }  // namespace boruta::dryad

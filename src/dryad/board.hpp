@@ -1,12 +1,14 @@
 #pragma once
 
 #include <expected>
+#include <filesystem>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/agent_messages.hpp"
 #include "base/instant.hpp"
 
 namespace boruta::dryad {
@@ -33,7 +35,14 @@ class Board {
   virtual std::expected<void, std::string> ready(const std::stop_token& stop) = 0;
   /// `full` may power-cycle the device under test; without it, nothing that a user could notice is done.
   virtual std::expected<void, Ailment> healthcheck(bool full, const std::stop_token& stop) = 0;
+  /// Does what a job's user asks for. A board that can't refuses, and says what it lacks.
+  virtual agent::BoardResult act(agent::BoardAction action, const std::stop_token& stop) = 0;
 };
+
+/// The answer of a board that can't do `action`: "this worker's board can't power off: `lacks`".
+[[nodiscard]] agent::BoardResult cannot(agent::BoardAction action, std::string_view lacks);
+/// Done, or failed with the reason.
+[[nodiscard]] agent::BoardResult board_result(const std::expected<void, std::string>& done);
 
 /// Config's `[board]`. A driver takes what it knows.
 struct BoardOptions {
@@ -43,19 +52,35 @@ struct BoardOptions {
   std::vector<std::string> prepare;
   std::vector<std::string> healthcheck;
   std::vector<std::string> healthcheck_full;
+  /// What users may have done; without `power_cycle`, off and on do.
+  std::vector<std::string> power_on;
+  std::vector<std::string> power_off;
+  std::vector<std::string> power_cycle;
+  std::vector<std::string> sd_host;
+  std::vector<std::string> sd_dut;
+  /// Prints milliamperes.
+  std::vector<std::string> current;
   /// For each program. Below the 60 s after which the server gives up.
   Duration timeout = std::chrono::seconds(50);
+  /// For driver `muxpi`: the serial line to its STM32.
+  std::filesystem::path tty = "/dev/ttyS2";
+  /// Where users on the worker reach the board; empty: where it is by default.
+  std::filesystem::path socket;
+  /// The serial console of the device under test; empty: it has none.
+  std::filesystem::path console;
+  unsigned console_baud = 115200;
 };
 
 /// Error: the driver is unknown, or can't work with these options.
 std::expected<std::unique_ptr<Board>, std::string> make_board(const BoardOptions& options);
 
-/// "exec, none": for messages.
+/// "exec, muxpi, none": for messages.
 [[nodiscard]] std::string board_drivers();
 
 using MadeBoard = std::expected<std::unique_ptr<Board>, std::string>;
 /// The drivers: each in a file of its own, and one line in board.cpp.
 MadeBoard make_none_board(const BoardOptions& options);
 MadeBoard make_exec_board(const BoardOptions& options);
+MadeBoard make_muxpi_board(const BoardOptions& options);
 
 }  // namespace boruta::dryad

@@ -35,10 +35,10 @@ std::unique_ptr<Board> made(const BoardOptions& options) {
 }
 
 TEST(Boards, KnowsItsDriversByName) {
-  EXPECT_EQ(board_drivers(), "exec, none");
-  const auto unknown = make_board({.driver = "muxpi"});
+  EXPECT_EQ(board_drivers(), "exec, muxpi, none");
+  const auto unknown = make_board({.driver = "relay"});
   ASSERT_FALSE(unknown.has_value());
-  EXPECT_EQ(unknown.error(), "there is no board driver \"muxpi\", only: exec, none");
+  EXPECT_EQ(unknown.error(), "there is no board driver \"relay\", only: exec, muxpi, none");
 }
 
 TEST(ExecBoard, IsRefusedWithoutProgramsOrWithOneThatIsNotThere) {
@@ -95,6 +95,46 @@ TEST(ExecBoard, TellsAWarningFromWhatIsCritical) {
   options.healthcheck_full = {"true"};
   EXPECT_TRUE(made(options)->healthcheck(true, {}).has_value());
   EXPECT_FALSE(made(options)->healthcheck(false, {}).has_value());
+}
+
+TEST(ExecBoard, DoesWhatUsersAskForWithTheirOwnPrograms) {
+  const ScratchDir scratch;
+  const auto out = scratch.path() / "out";
+  const auto note = [&](const std::string& word) { return shell("printf '%s ' " + word + " >> " + out.native()); };
+  auto options = exec_options();
+  options.power_on = note("on");
+  options.power_off = note("off");
+  options.sd_host = note("host");
+  options.sd_dut = note("dut");
+  options.current = shell("echo warming up; echo 1234");
+  const auto board = made(options);
+  using agent::BoardAction;
+  for (const auto action : {BoardAction::kPowerOn, BoardAction::kPowerOff, BoardAction::kSdHost, BoardAction::kSdDut}) {
+    EXPECT_EQ(board->act(action, {}), agent::BoardResult{});
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(board->act(BoardAction::kPowerCycle, {}), agent::BoardResult{}) << "off, a pause, and on";
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 2s);
+  EXPECT_EQ(read_file(out, 1000), "on off host dut off on ");
+  EXPECT_EQ(board->act(BoardAction::kCurrent, {}).milliamperes, 1234);
+}
+
+TEST(ExecBoard, RefusesInWordsWhatItCannotDo) {
+  auto options = exec_options();
+  options.power_off = shell("echo 'relay: no such device' >&2; exit 1");
+  options.current = shell("echo much");
+  const auto board = made(options);
+  const auto refused = board->act(agent::BoardAction::kSdHost, {});
+  EXPECT_EQ(refused.outcome, agent::BoardOutcome::kRefused);
+  EXPECT_EQ(refused.error,
+            "this worker's board can't do \"sd host\": board.sd_host is not set in the config of its agent");
+  EXPECT_EQ(board->act(agent::BoardAction::kPowerCycle, {}).outcome, agent::BoardOutcome::kRefused);
+  const auto failed = board->act(agent::BoardAction::kPowerOff, {});
+  EXPECT_EQ(failed.outcome, agent::BoardOutcome::kFailed);
+  EXPECT_EQ(failed.error, "sh: exit code 1: relay: no such device");
+  EXPECT_EQ(board->act(agent::BoardAction::kCurrent, {}).error,
+            "board.current printed \"much\": a whole number of milliamperes is expected");
+  EXPECT_EQ(made({})->act(agent::BoardAction::kPowerOn, {}).outcome, agent::BoardOutcome::kRefused);
 }
 
 TEST(ExecBoard, KillsAProgramThatTakesTooLongWithItsChildren) {

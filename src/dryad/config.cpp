@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/ids.hpp"
+#include "dryad/board_config.hpp"
 #include "dryad/users.hpp"
 
 namespace boruta::dryad {
@@ -15,15 +16,6 @@ namespace {
 
 using config::Keys;
 using config::Verdict;
-
-/// A program and its arguments.
-Verdict take_argv(const toml::node& node, std::vector<std::string>& target) {
-  const auto verdict = config::take_texts(node, target);
-  if (!verdict.empty() || (!target.empty() && target.front().empty())) {
-    return "an array with a program and its arguments is expected, like [\"/usr/bin/relay\", \"--on\"]";
-  }
-  return {};
-}
 
 Verdict take_caps(const toml::node& node, Capabilities& caps) {
   const auto* table = node.as_table();
@@ -57,28 +49,6 @@ Verdict take_user_name(const toml::node& node, Config& config) {
     return "the name of an account to make is expected: lower-case letters, digits, - and _, and not root";
   }
   return {};
-}
-
-Verdict take_driver(const toml::node& node, Config& config) {
-  if (!config::take_text(node, config.board.driver).empty()) return "a string is expected";
-  const auto drivers = board_drivers();
-  const bool known = fmt::format(", {},", drivers).find(fmt::format(" {},", config.board.driver)) != std::string::npos;
-  return known ? Verdict{} : fmt::format("there is no such driver, only: {}", drivers);
-}
-
-Keys board_keys(Config& config) {
-  return {
-      {"driver", [&](const auto& node) { return take_driver(node, config); }},
-      {"maintenance", [&](const auto& node) { return take_argv(node, config.board.maintenance); }},
-      {"prepare", [&](const auto& node) { return take_argv(node, config.board.prepare); }},
-      {"healthcheck", [&](const auto& node) { return take_argv(node, config.board.healthcheck); }},
-      {"healthcheck_full", [&](const auto& node) { return take_argv(node, config.board.healthcheck_full); }},
-      {"timeout",
-       [&](const auto& node) {
-         return config::take_duration(node, std::chrono::milliseconds(100), std::chrono::minutes(10),
-                                      config.board.timeout);
-       }},
-  };
 }
 
 Keys timing_keys(Config& config) {
@@ -124,14 +94,14 @@ Keys top_keys(Config& config, config::Reader& reader) {
          return config::take_word<ConfigLogFormat>(
              node, {{"text", ConfigLogFormat::kText}, {"json", ConfigLogFormat::kJson}}, config.log_format);
        }},
-      {"board", reader.table("board", board_keys(config))},
+      {"board", reader.table("board", board_keys(config.board))},
       {"timing", reader.table("timing", timing_keys(config))},
       {"listen_address", unused("listen_address")},
       {"sdcard", unused("sdcard")},
       {"stm_path",
        [](const auto&) -> Verdict {
-         return "the STM of a MuxPi is not driven through stm any more. Its driver, board.driver = \"muxpi\" with "
-                "board.tty, is not available yet; remove stm_path and use board.driver = \"exec\" or \"none\"";
+         return "the STM of a MuxPi is not driven through stm any more, but by dryad itself: write [board] with "
+                "driver = \"muxpi\" and, unless it is /dev/ttyS2, tty = \"/dev/…\" instead";
        }},
   };
 }
@@ -210,17 +180,7 @@ UUID = "{}"
 #name = "boruta-user"
 #groups = ["dialout"]
 
-# Programs that drive the hardware, each with its arguments; no shell is involved. Exit code 0 is success. A health
-# check that exits with 1 is a warning, with anything else it takes the worker out of service. The last line on
-# standard error is the reason that people read. The text of a maintenance is in BORUTA_MESSAGE.
-#[board]
-#driver = "exec"
-#maintenance = ["/usr/local/bin/show-message"]
-#prepare = ["/usr/local/bin/power", "off"]
-#healthcheck = ["/usr/local/bin/check"]
-#healthcheck_full = ["/usr/local/bin/check", "--power-cycle"]
-#timeout = "50s"
-
+{}
 #[timing]
 #backoff_min = "200ms"
 #backoff_max = "10s"
@@ -228,7 +188,7 @@ UUID = "{}"
 #keepalive_timeout = "10s"
 #kill_limit = "10s"
 )",
-                     root ? "account" : "private", default_state_dir(root).native(), uuid);
+                     root ? "account" : "private", default_state_dir(root).native(), uuid, first_board_config());
 }
 
 }  // namespace boruta::dryad

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "dryad/agent.hpp"
+#include "dryad/board_desk.hpp"
+#include "dryad/board_socket.hpp"
 #include "dryad/exit_codes.hpp"
 #include "dryad/grpc_link.hpp"
 #include "dryad/grpc_tunnels.hpp"
@@ -90,6 +92,24 @@ struct RealWorker {
   std::unique_ptr<Board> board;
 };
 
+/// A worker whose users don't get at the board from within is a worker all the same.
+std::unique_ptr<BoardSocket> listen_for_users(BoardSocket::Parts parts, const std::filesystem::path& path) {
+  auto socket = BoardSocket::listen(std::move(parts), path);
+  if (socket) return *std::move(socket);
+  runtime::log_warning("boruta-board does not work on this worker", {{"reason", socket.error()}});
+  return nullptr;
+}
+
+std::unique_ptr<Console> make_console(const asio::any_io_executor& executor, runtime::Clock& clock,
+                                      const Config& config) {
+  if (config.board.console.empty()) return nullptr;
+  return std::make_unique<Console>(Console::Parts{.executor = executor,
+                                                  .clock = &clock,
+                                                  .tty = config.board.console,
+                                                  .baud = config.board.console_baud,
+                                                  .log_dir = config.state_dir / "console"});
+}
+
 struct Running {
   const Options& options;
   const ConfigFile& file;
@@ -118,12 +138,20 @@ int serve(const Running& running, FileStateStore& store, AgentState state, RealW
                                         .host_keys = endpoint.host_keys}};
   std::vector<std::unique_ptr<Agent>> agents;
   ThreadRunner runner(context.get_executor(), &worker);
+  const auto console = make_console(context.get_executor(), *clock, config);
+  BoardDesk desk(context.get_executor(), clock.get(), &runner, console.get());
+  const auto board_socket = listen_for_users({.executor = context.get_executor(),
+                                              .clock = clock.get(),
+                                              .desk = &desk,
+                                              .user = [&real] { return real.access->user_id(); }},
+                                             board_socket_of(config));
   agents.push_back(std::make_unique<Agent>(
       Agent::Parts{.executor = context.get_executor(),
                    .clock = clock.get(),
                    .connector = connector.get(),
                    .runner = &runner,
                    .tunnels = &tunnels,
+                   .desk = &desk,
                    .backoff = Backoff({.least = config.backoff_least, .most = config.backoff_most}, random_seed()),
                    .name = config.caps.at(std::string(kUuidCap)),
                    .service = &running.service},
@@ -139,6 +167,7 @@ int serve(const Running& running, FileStateStore& store, AgentState state, RealW
                                 [&] {
                                   reloader.stop();
                                   watchdog.request_stop();
+                                  if (board_socket) board_socket->request_stop();
                                 }});
   runner.finish();
   real.access->stop(agents.front()->session().state().job.has_value());
@@ -190,6 +219,7 @@ int run_simulation(const SimulateOptions& simulate, const Options& options) {
   const auto seed = random_seed();
   std::vector<MemoryStateStore> stores(simulate.count);
   std::vector<std::unique_ptr<Tunnels>> tunnels;
+  std::vector<std::unique_ptr<BoardDesk>> desks;
   std::vector<std::unique_ptr<Agent>> agents;
   for (std::size_t i = 0; i < simulate.count; ++i) {
     const auto uuid = fmt::format("{}-0000-4000-8000-{:012x}", simulate.uuid_prefix, i);
@@ -206,12 +236,14 @@ int run_simulation(const SimulateOptions& simulate, const Options& options) {
                                                                .caller = caller.get(),
                                                                .ssh_address = endpoint->local_address,
                                                                .ssh_port = endpoint->ssh_port}));
+    desks.push_back(std::make_unique<BoardDesk>(context.get_executor(), clock.get(), &runner));
     agents.push_back(
         std::make_unique<Agent>(Agent::Parts{.executor = context.get_executor(),
                                              .clock = clock.get(),
                                              .connector = connector.get(),
                                              .runner = &runner,
                                              .tunnels = tunnels.back().get(),
+                                             .desk = desks.back().get(),
                                              .backoff = Backoff(Backoff::Limits{}, seed + i),
                                              .name = uuid,
                                              .quiet = i > 0},

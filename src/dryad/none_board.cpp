@@ -11,6 +11,9 @@ class NoneBoard final : public Board {
   }
   std::expected<void, std::string> ready(const std::stop_token&) override { return {}; }
   std::expected<void, Ailment> healthcheck(bool, const std::stop_token&) override { return {}; }
+  agent::BoardResult act(agent::BoardAction action, const std::stop_token&) override {
+    return cannot(action, "it has no driver, see board.driver in the config of its agent");
+  }
 };
 
 }  // namespace

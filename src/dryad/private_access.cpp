@@ -183,10 +183,11 @@ std::string PrivateAccess::config_text() const {
                     "PrintLastLog no\n"
                     "LogLevel FATAL\n"
                     "Subsystem sftp internal-sftp -d {job}\n"
-                    "SetEnv HOME={job} TMPDIR={job}/tmp {mark_name}={mark}\n",
+                    "SetEnv HOME={job} TMPDIR={job}/tmp {mark_name}={mark}{more}\n",
                     fmt::arg("port", port_), fmt::arg("dir", dir_.native()), fmt::arg("job", job_dir_.native()),
-                    fmt::arg("user", user ? user->name : ""), fmt::arg("mark_name", kMarkName),
-                    fmt::arg("mark", mark_));
+                    fmt::arg("user", user ? user->name : ""), fmt::arg("mark_name", kMarkName), fmt::arg("mark", mark_),
+                    fmt::arg("more", fmt::format("{}{}", options_.environment.empty() ? "" : " ",
+                                                 fmt::join(options_.environment, " "))));
 }
 
 pid_t PrivateAccess::running_sshd() const {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <sys/types.h>
+#include <unistd.h>
 #include <vector>
 
 #include "base/instant.hpp"
@@ -22,6 +24,8 @@ struct PrivateAccessOptions {
   std::uint16_t port = 0;
   /// How long killing the user's processes may take.
   Duration kill_limit = std::chrono::seconds(10);
+  /// "NAME=VALUE" without blanks: what sessions find in their environment beside what they need.
+  std::vector<std::string> environment;
 };
 
 /// An sshd of its own, run as the present user, who is also who users log in as: for trying Boruta out and for tests.
@@ -41,6 +45,7 @@ class PrivateAccess final : public Access {
   std::expected<void, std::string> grant(const std::vector<std::string>& public_keys) override;
   std::expected<void, std::string> end_job() override;
   std::expected<void, std::string> probe() override;
+  [[nodiscard]] std::optional<uid_t> user_id() const override { return ::geteuid(); }
   /// Without a job on, sshd goes too.
   void stop(bool job_on) override;
 

@@ -25,6 +25,21 @@ void ThreadRunner::start(Operation operation, std::stop_token stop, Done done) {
   boost::asio::post(thread_, std::move(work));
 }
 
+void ThreadRunner::act(agent::BoardAction action, std::stop_token stop, Acted acted) {
+  auto work = [this, action, stop = std::move(stop), acted = std::move(acted)]() mutable {
+    auto result = worker_->act(action, stop);
+    boost::asio::post(executor_,
+                      [acted = std::move(acted), result = std::move(result)]() mutable { acted(std::move(result)); });
+  };
+  boost::asio::post(thread_, std::move(work));
+}
+
+void SimulatedRunner::act(agent::BoardAction action, std::stop_token stop, Acted acted) {
+  boost::asio::post(executor_, [acted = std::move(acted), result = worker_->act(action, stop)]() mutable {
+    acted(std::move(result));
+  });
+}
+
 void SimulatedRunner::start(Operation operation, std::stop_token stop, Done done) {
   OperationResult result;
   switch (fault_for(operation, faults_)) {

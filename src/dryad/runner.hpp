@@ -15,11 +15,14 @@ namespace boruta::dryad {
 class OperationRunner {
  public:
   using Done = std::function<void(OperationResult)>;
+  using Acted = std::function<void(agent::BoardResult)>;
 
   virtual ~OperationRunner() = default;
 
   /// Returns at once; `done` is called once, later, on the executor that the runner was made with.
   virtual void start(Operation operation, std::stop_token stop, Done done) = 0;
+  /// The same for what a job's user wants of the board. It and operations follow each other, in the order of the calls.
+  virtual void act(agent::BoardAction action, std::stop_token stop, Acted acted) = 0;
 };
 
 /// On a thread of its own, since operations block.
@@ -35,6 +38,7 @@ class ThreadRunner final : public OperationRunner {
   /// Waits for the operation under way; its `done` is not called any more unless the executor still runs.
   void finish() { thread_.join(); }
   void start(Operation operation, std::stop_token stop, Done done) override;
+  void act(agent::BoardAction action, std::stop_token stop, Acted acted) override;
 
  private:
   boost::asio::any_io_executor executor_;
@@ -61,6 +65,7 @@ class SimulatedRunner final : public OperationRunner {
       : executor_(std::move(executor)), worker_(worker), faults_(faults) {}
 
   void start(Operation operation, std::stop_token stop, Done done) override;
+  void act(agent::BoardAction action, std::stop_token stop, Acted acted) override;
 
  private:
   boost::asio::any_io_executor executor_;

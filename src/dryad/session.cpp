@@ -135,6 +135,23 @@ void Session::on(const agent::OpenTunnel& message, Now, Actions& actions) const 
   actions.emplace_back(SendMessage{agent::TunnelFailed{.token = message.token, .reason = reason}});
 }
 
+void Session::on(const agent::UseBoard& message, Now, Actions& actions) const {
+  if (state_.job == message.job) {
+    actions.emplace_back(UseBoard{.ticket = message.ticket, .action = message.action});
+    return;
+  }
+  const agent::BoardUsed refusal{
+      .ticket = message.ticket,
+      .result = {.outcome = agent::BoardOutcome::kRefused,
+                 .error = fmt::format("job {} is not on this worker, or not any more", message.job.value),
+                 .milliamperes = std::nullopt}};
+  actions.emplace_back(SendMessage{refusal});
+}
+
+void Session::on(const agent::ReadConsole& message, Now, Actions& actions) const {
+  actions.emplace_back(ReadConsole{.job = message.job, .ticket = message.ticket});
+}
+
 void Session::advance(Now now, Actions& actions) {
   if (leaving_ && !running_) {
     leave(actions);

@@ -67,6 +67,16 @@ struct CloseStream {
 struct ConnectTunnel {
   Secret token;
 };
+/// Something that the running job's user wants of the board; how it ended is told to the server by BoardUsed.
+struct UseBoard {
+  std::uint64_t ticket = 0;
+  agent::BoardAction action{};
+};
+/// What the board's console printed during a job is to be told to the server by ConsoleRead.
+struct ReadConsole {
+  RequestId job;
+  std::uint64_t ticket = 0;
+};
 /// The agent is to end.
 struct StopAgent {
   int exit_code = 0;
@@ -76,7 +86,8 @@ struct Note {
   std::string text;
 };
 
-using Action = std::variant<SendMessage, StartOperation, CancelOperation, CloseStream, ConnectTunnel, StopAgent, Note>;
+using Action = std::variant<SendMessage, StartOperation, CancelOperation, CloseStream, ConnectTunnel, UseBoard,
+                            ReadConsole, StopAgent, Note>;
 using Actions = std::vector<Action>;
 
 /// The agent's behaviour, without I/O: what it hears from server, worker and clock goes in, actions come out.
@@ -134,6 +145,8 @@ class Session {
   void on(const agent::JobRemaining& message, Now now, Actions& actions);
   void on(const agent::Deregistered& message, Now now, Actions& actions);
   void on(const agent::OpenTunnel& message, Now now, Actions& actions) const;
+  void on(const agent::UseBoard& message, Now now, Actions& actions) const;
+  void on(const agent::ReadConsole& message, Now now, Actions& actions) const;
 
   /// Starts what is to be done next, if nothing is under way.
   void advance(Now now, Actions& actions);

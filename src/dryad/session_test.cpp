@@ -57,6 +57,10 @@ struct MessageText {
   std::string operator()(const agent::TunnelFailed& failed) const {
     return fmt::format("TunnelFailed {}: {}", failed.token.reveal(), failed.reason);
   }
+  std::string operator()(const agent::BoardUsed& used) const {
+    return fmt::format("BoardUsed {}: {}", used.ticket, used.result.error);
+  }
+  std::string operator()(const agent::ConsoleRead& read) const { return fmt::format("ConsoleRead {}", read.ticket); }
   std::string operator()(const agent::Warning& warning) const { return "Warning " + warning.text; }
   std::string operator()(const agent::Done& done) const {
     std::string text = fmt::format("Done {} {}", static_cast<int>(done.kind), done.generation.value);
@@ -72,6 +76,8 @@ struct ActionText {
   std::string operator()(const CancelOperation&) const { return "cancel"; }
   std::string operator()(const CloseStream& close) const { return "close: " + close.reason; }
   std::string operator()(const ConnectTunnel& tunnel) const { return fmt::format("connect {}", tunnel.token.reveal()); }
+  std::string operator()(const UseBoard& use) const { return fmt::format("{} {}", words_of(use.action), use.ticket); }
+  std::string operator()(const ReadConsole& read) const { return fmt::format("console {}", read.job.value); }
   std::string operator()(const StopAgent& stop) const { return fmt::format("stop {}", stop.exit_code); }
   std::string operator()(const Note& note) const { return "note: " + note.text; }
 };
@@ -234,6 +240,17 @@ TEST_F(SessionTest, ConnectsTunnelsOfTheRunningJobAlone) {
   EXPECT_EQ(open(8), Texts{"TunnelFailed t: job 8 is not on this worker"});
   (void)command(3, agent::EndJob{});
   EXPECT_EQ(open(7), Texts{"TunnelFailed t: job 7 is not on this worker"}) << "from its order on, not its end";
+}
+
+TEST_F(SessionTest, LetsTheRunningJobAloneUseTheBoard) {
+  const auto use = [&] {
+    return hear(agent::UseBoard{.job = RequestId{7}, .ticket = 3, .action = agent::BoardAction::kPowerOff});
+  };
+  go_prepared();
+  EXPECT_EQ(use(), Texts{"BoardUsed 3: job 7 is not on this worker, or not any more"});
+  (void)command(2, grant());
+  (void)finish();
+  EXPECT_EQ(use(), Texts{"power off 3"});
 }
 
 TEST_F(SessionTest, TrustsNoAccountWhoseGrantFailed) {

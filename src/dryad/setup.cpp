@@ -15,7 +15,23 @@ namespace {
 constexpr std::size_t kTokenFileBytes = 4096;
 constexpr std::size_t kCaFileBytes = std::size_t{1024} * 1024;
 
+/// boruta-board is found, and finds this dryad. It lies beside dryad, wherever that was started from.
+std::vector<std::string> session_environment(const Config& config) {
+  std::vector<std::string> environment{fmt::format("BORUTA_BOARD_SOCKET={}", board_socket_of(config).native())};
+  std::error_code error;
+  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  if (error || beside.native().find_first_of(" \t\n\"'\\%#$`") != std::string::npos) return environment;
+  environment.push_back(
+      fmt::format("PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", beside.native()));
+  return environment;
+}
+
 }  // namespace
+
+std::filesystem::path board_socket_of(const Config& config) {
+  if (!config.board.socket.empty()) return config.board.socket;
+  return config.access == AccessMode::kPrivate ? config.state_dir / "board.sock" : "/run/boruta/board.sock";
+}
 
 std::expected<Secret, std::string> token_in(std::string text, const std::string& source) {
   std::string token = text.substr(0, text.find_first_of("\r\n"));
@@ -44,7 +60,8 @@ std::unique_ptr<Access> make_access(const Config& config, const std::string& ins
                                                                 .sshd = config.sshd,
                                                                 .listen = listen_addresses(config),
                                                                 .port = config.ssh.port.value_or(0),
-                                                                .kill_limit = config.kill_limit},
+                                                                .kill_limit = config.kill_limit,
+                                                                .environment = session_environment(config)},
                                            keys);
   }
   AccountAccessOptions options{.state_dir = config.state_dir,

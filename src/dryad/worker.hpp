@@ -25,6 +25,8 @@ class Worker {
 
   /// `stop` ends what the board does early.
   OperationResult run(const Operation& operation, const std::stop_token& stop);
+  /// What the job's user wants of the board.
+  agent::BoardResult act(agent::BoardAction action, const std::stop_token& stop) { return board_.act(action, stop); }
 
  private:
   OperationResult on(const agent::Prepare& prepare, const std::stop_token& stop);

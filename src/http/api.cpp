@@ -41,6 +41,10 @@ std::span<const Route> Api::routes() {
       {kPost, "/api/v1/reqs/:id/close", kUser, &Api::close_request},
       {kPost, "/api/v1/reqs/:id/acquire_worker", kUser, &Api::acquire_worker, true},
       {kPost, "/api/v1/reqs/:id/prolong", kUser, &Api::prolong_access},
+      {kPost, "/api/v1/reqs/:id/power", kUser, &Api::set_power, true},
+      {kPost, "/api/v1/reqs/:id/sd", kUser, &Api::set_sd, true},
+      {kPost, "/api/v1/reqs/:id/current", kUser, &Api::measure_current, true},
+      {kGet, "/api/v1/reqs/:id/logs", kUser, &Api::get_console_log, true},
       {kGet, "/api/v1/reqs/:id/explain", kUser, &Api::explain_request},
       {kGet, "/api/v1/reqs/:id/events", kUser, &Api::get_request_events},
       {kGet, "/api/v1/workers/", kUser, &Api::list_workers},
@@ -76,6 +80,7 @@ Api::Api(Options options)
       clock_(coordinator_.clock()),
       metrics_(*options.metrics),
       tunnels_(*options.tunnels),
+      boards_(*options.boards),
       version_(std::move(options.version)),
       openapi_(openapi_document(version_)),
       advertise_(std::move(options.advertise)),
@@ -103,7 +108,7 @@ void Api::on_answered_by_session(const HttpRequest* request, unsigned status) {
 }
 
 bool Api::may_wait(const HttpRequest& request) const {
-  if (request.method != Method::kPost) return false;
+  if (request.method != Method::kPost && request.method != Method::kGet) return false;
   const auto match = router_.find(request.method, request.path);
   return match && match->route->waits;
 }

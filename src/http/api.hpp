@@ -11,6 +11,7 @@
 #include "http/message.hpp"
 #include "http/route_metrics.hpp"
 #include "http/router.hpp"
+#include "server/agent_boards.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 #include "server/metrics.hpp"
@@ -33,6 +34,7 @@ class Api final : public Application {
     server::EventFeed* feed = nullptr;
     server::Metrics* metrics = nullptr;
     const server::TunnelWatch* tunnels = nullptr;
+    server::AgentBoards* boards = nullptr;
     /// The server's own version.
     std::string version;
     /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
@@ -75,6 +77,13 @@ class Api final : public Application {
   Task<HttpResponse> explain_request(const Call* call);
   Task<HttpResponse> explain_unfiled(const Call* call);
 
+  Task<HttpResponse> set_power(const Call* call);
+  Task<HttpResponse> set_sd(const Call* call);
+  Task<HttpResponse> measure_current(const Call* call);
+  Task<HttpResponse> get_console_log(const Call* call);
+  /// Has it done at the board of the request's worker; answers when it is done, or with the refusal.
+  Task<HttpResponse> use_board(const Call* call, std::expected<agent::BoardAction, Refusal> action);
+
   Task<HttpResponse> get_worker(const Call* call);
   Task<HttpResponse> list_workers(const Call* call);
   Task<HttpResponse> set_worker_state(const Call* call);
@@ -102,6 +111,7 @@ class Api final : public Application {
   const runtime::Clock& clock_;
   server::Metrics& metrics_;
   const server::TunnelWatch& tunnels_;
+  server::AgentBoards& boards_;
   std::string version_;
   /// What describes this API, as it is served.
   std::string openapi_;

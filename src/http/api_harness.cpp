@@ -18,6 +18,14 @@ Task<void> submit_into(server::Coordinator* coordinator, farm::Command command, 
   *out = co_await coordinator->submit(std::move(command), std::move(secret));
 }
 
+Task<void> connect_into(server::Agents* agents, Secret token, agent::Register hello,
+                        std::shared_ptr<server::AgentLink> link,
+                        std::optional<std::expected<server::Agents::Session, Refusal>>* out) {
+  std::optional<Secret> shown(std::move(token));
+  std::string peer = "192.0.2.7";
+  *out = co_await agents->connect(std::move(shown), std::move(hello), std::move(peer), std::move(link));
+}
+
 Task<void> pull_into(std::shared_ptr<BodyStream> stream, std::shared_ptr<ApiHarness::Pulled> pulled) {
   pulled->piece = co_await stream->next();
   pulled->done = true;
@@ -53,11 +61,14 @@ ApiHarness::ApiHarness(farm::Policy policy, Instant start)
   feed_ = std::make_unique<server::EventFeed>(coordinator_.get());
   metrics_ = std::make_unique<server::Metrics>(coordinator_.get(), &committer_);
   metrics_->watch(&tunnels_);
+  agents_ = std::make_unique<server::Agents>(coordinator_.get());
+  boards_ = std::make_unique<server::AgentBoards>(coordinator_.get(), agents_.get());
   Api::Options options{.coordinator = coordinator_.get(),
                        .committer = &committer_,
                        .feed = feed_.get(),
                        .metrics = metrics_.get(),
                        .tunnels = &tunnels_,
+                       .boards = boards_.get(),
                        .version = "9.9.9",
                        .advertise = std::nullopt};
   api_ = std::make_unique<Api>(std::move(options));
@@ -90,20 +101,58 @@ void ApiHarness::pass_time(Duration duration) {
 
 HttpResponse ApiHarness::call(std::string_view method, std::string_view target, std::string_view body,
                               const Headers& headers) {
-  const auto split = split_target(target);
-  HttpRequest request{.method = parse_method(method),
+  start(method, target, body, headers);
+  return answered();
+}
+
+void ApiHarness::start(std::string_view method, std::string_view target, std::string_view body,
+                       const Headers& headers) {
+  auto started = std::make_unique<Started>();
+  started->target = target;
+  started->body = body;
+  const auto split = split_target(started->target);
+  started->request = {.method = parse_method(method),
                       .path = split.path,
                       .query = split.query,
                       .headers = {},
-                      .body = body,
+                      .body = started->body,
                       .local_address = "::ffff:192.0.2.1",
                       .peer_address = "192.0.2.9"};
-  for (const auto& [name, value] : headers) request.headers.push_back({name, value});
-  std::optional<HttpResponse> response;
-  tasks_.spawn("call", handle_into(api_.get(), &request, &response));
+  for (const auto& [name, value] : headers) started->request.headers.push_back({name, value});
+  tasks_.spawn("call", handle_into(api_.get(), &started->request, &started->response));
+  started_ = std::move(started);
   settle();
-  EXPECT_TRUE(response) << method << ' ' << target << " was not answered";
-  return response.value_or(HttpResponse{.status = 0, .headers = {}, .body = {}});
+}
+
+HttpResponse ApiHarness::answered() {
+  settle();
+  EXPECT_TRUE(is_answered()) << started_->target << " was not answered";
+  auto response = std::move(started_->response);
+  return response ? std::move(*response) : HttpResponse{.status = 0, .headers = {}, .body = {}};
+}
+
+std::expected<server::Agents::Session, Refusal> ApiHarness::connect_agent(agent::Register hello,
+                                                                          std::shared_ptr<server::AgentLink> link) {
+  const auto token = server::make_token();
+  EXPECT_TRUE(submit(farm::CreateToken{.role = farm::Role::kWorker,
+                                       .user = {},
+                                       .name = "worker",
+                                       .hash = server::hash_of(token),
+                                       .expires = std::nullopt}));
+  std::optional<std::expected<server::Agents::Session, Refusal>> outcome;
+  tasks_.spawn("agent", connect_into(agents_.get(), token, std::move(hello), std::move(link), &outcome));
+  settle();
+  return outcome ? *outcome : std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = {}});
+}
+
+void ApiHarness::hear(server::Agents::Session session, agent::FromAgent message) {
+  tasks_.spawn("agent", agents_->receive(session, std::move(message)));
+  settle();
+}
+
+void ApiHarness::part_agent(server::Agents::Session session) {
+  tasks_.spawn("agent", agents_->disconnect(session));
+  settle();
 }
 
 std::shared_ptr<ApiHarness::Pulled> ApiHarness::pull(std::shared_ptr<BodyStream> stream) {

@@ -74,6 +74,18 @@ class ApiHarness {
     return call(method, target, body, headers).status;
   }
 
+  /// A call whose answer may need time, or an agent: one at a time, until `answered`.
+  void start(std::string_view method, std::string_view target, std::string_view body = {}, const Headers& headers = {});
+  [[nodiscard]] bool is_answered() const { return started_ && started_->response.has_value(); }
+  HttpResponse answered();
+
+  /// An agent's stream; what is said to it goes to `link`.
+  std::expected<server::Agents::Session, Refusal> connect_agent(agent::Register hello,
+                                                                std::shared_ptr<server::AgentLink> link);
+  /// A later message of the agent.
+  void hear(server::Agents::Session session, agent::FromAgent message);
+  void part_agent(server::Agents::Session session);
+
   /// What one `next` of a stream brought, once it is `done`.
   struct Pulled {
     bool done = false;
@@ -98,12 +110,21 @@ class ApiHarness {
   asio::io_context& context() { return context_; }
   sim::VirtualClock& clock() { return clock_; }
   DirectCommitter& committer() { return committer_; }
+  server::Agents& agents() { return *agents_; }
   server::Coordinator& coordinator() { return *coordinator_; }
   const farm::Farm& farm() { return coordinator_->engine().farm(); }
   Api& api() { return *api_; }
   FakeTunnelWatch& tunnels() { return tunnels_; }
 
  private:
+  /// A call on its way, with all that it refers to.
+  struct Started {
+    std::string target;
+    std::string body;
+    HttpRequest request;
+    std::optional<HttpResponse> response;
+  };
+
   bool answer_for(const farm::Worker& worker, bool broken);
 
   asio::io_context context_;
@@ -113,6 +134,9 @@ class ApiHarness {
   std::unique_ptr<server::EventFeed> feed_;
   std::unique_ptr<server::Metrics> metrics_;
   FakeTunnelWatch tunnels_;
+  std::unique_ptr<server::Agents> agents_;
+  std::unique_ptr<server::AgentBoards> boards_;
+  std::unique_ptr<Started> started_;
   std::unique_ptr<Api> api_;
   runtime::TaskGroup tasks_;
 };

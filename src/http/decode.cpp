@@ -107,6 +107,20 @@ std::optional<std::vector<farm::RequestState>> parse_states(const std::vector<st
   return states;
 }
 
+/// The member `name` of the body, as what is done with `what`.
+Decoded<agent::BoardAction> decode_board_action(std::string_view body, std::string_view name, std::string_view what,
+                                                std::string_view wanted) {
+  std::string how;
+  std::optional<agent::BoardAction> action;
+  const auto read = read_object(body, [&](JsonFields& fields) {
+    fields.text(name, how);
+    action = agent::parse_board_action(fmt::format("{} {}", what, how));
+    if (!action) fields.complain(name, how, wanted);
+  });
+  if (!read) return std::unexpected(read.error());
+  return *action;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> decode_number(std::string_view text) {
@@ -253,6 +267,14 @@ Decoded<std::optional<Groups>> decode_groups(std::string_view body) {
   auto groups = read_texts(*value, "the body");
   if (!groups) return invalid(std::move(groups.error()));
   return std::move(*groups);
+}
+
+Decoded<agent::BoardAction> decode_power(std::string_view body) {
+  return decode_board_action(body, "Power", "power", R"("on", "off" or "cycle")");
+}
+
+Decoded<agent::BoardAction> decode_sd(std::string_view body) {
+  return decode_board_action(body, "SD", "sd", R"("host" or "dut")");
 }
 
 Decoded<farm::CreateUser> decode_new_user(std::string_view body) {

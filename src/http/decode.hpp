@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/agent_messages.hpp"
 #include "base/refusal.hpp"
 #include "farm/command.hpp"
 #include "farm/listing.hpp"
@@ -33,6 +34,9 @@ using Decoded = std::expected<T, Refusal>;
 [[nodiscard]] Decoded<farm::SetWorkerState> decode_set_state(std::string_view body, WorkerUuid uuid);
 /// Null is nothing.
 [[nodiscard]] Decoded<std::optional<Groups>> decode_groups(std::string_view body);
+
+[[nodiscard]] Decoded<agent::BoardAction> decode_power(std::string_view body);
+[[nodiscard]] Decoded<agent::BoardAction> decode_sd(std::string_view body);
 
 /// Without token hashes, which are made later.
 [[nodiscard]] Decoded<farm::CreateUser> decode_new_user(std::string_view body);

@@ -30,6 +30,10 @@ POST /api/v1/reqs/:id user
 POST /api/v1/reqs/:id/close user
 POST /api/v1/reqs/:id/acquire_worker user waits
 POST /api/v1/reqs/:id/prolong user
+POST /api/v1/reqs/:id/power user waits
+POST /api/v1/reqs/:id/sd user waits
+POST /api/v1/reqs/:id/current user waits
+GET /api/v1/reqs/:id/logs user waits
 GET /api/v1/reqs/:id/explain user
 GET /api/v1/reqs/:id/events user
 GET /api/v1/workers/ user

@@ -173,16 +173,6 @@ bool drain(int fd, std::string& tail) {
   }
 }
 
-std::string last_line_of(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const auto end = text.find_last_not_of(kBlank);
-  if (end == std::string_view::npos) return {};
-  text = text.substr(0, end + 1);
-  const auto begin = text.find_last_of("\r\n");
-  if (begin != std::string_view::npos) text.remove_prefix(begin + 1);
-  return std::string(text.substr(0, kLineBytes));
-}
-
 /// Returns when the program has ended by itself (kExited), or why it must be killed.
 ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop,
                         std::string& tail) {
@@ -226,6 +216,16 @@ std::expected<ProgramResult, std::string> run_program(const Program& program, co
     ::close(child->output);
   }
   return result;
+}
+
+std::string last_line_of(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const auto end = text.find_last_not_of(kBlank);
+  if (end == std::string_view::npos) return {};
+  text = text.substr(0, end + 1);
+  const auto begin = text.find_last_of("\r\n");
+  if (begin != std::string_view::npos) text.remove_prefix(begin + 1);
+  return std::string(text.substr(0, kLineBytes));
 }
 
 std::string describe(const Program& program, const ProgramResult& result) {

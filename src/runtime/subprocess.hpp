@@ -3,6 +3,7 @@
 #include <expected>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/instant.hpp"
@@ -46,6 +47,9 @@ std::expected<ProgramResult, std::string> run_program(const Program& program, co
 
 /// Runs it and makes anything but exit code 0 an error text.
 std::expected<void, std::string> run_or_say_why(const Program& program, const std::stop_token& stop = {});
+
+/// The last line of `text` that is not blank, cut to 512 bytes.
+[[nodiscard]] std::string last_line_of(std::string_view text);
 
 /// Whether PATH has such a program.
 [[nodiscard]] bool has_program(const std::string& name);

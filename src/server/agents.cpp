@@ -32,7 +32,8 @@ farm::Actor actor_of(const Capabilities& caps) {
       .kind = farm::Actor::Kind::kAgent, .user = {}, .worker = speaker.uuid, .name = farm::name_of(speaker)};
 }
 
-farm::CommandBody command_of(const agent::Done& done, WorkerUuid worker, std::string key_fingerprint) {
+/// Nothing where there is nothing to be kept of it.
+std::optional<farm::CommandBody> command_of(const agent::Done& done, WorkerUuid worker, std::string key_fingerprint) {
   switch (done.kind) {
     case agent::CommandKind::kPrepare:
       return farm::FinishPrepare{.uuid = worker,
@@ -49,8 +50,8 @@ farm::CommandBody command_of(const agent::Done& done, WorkerUuid worker, std::st
     case agent::CommandKind::kHealthcheck:
       break;
   }
-  return farm::NoteWorker{.uuid = worker,
-                          .text = done.error.empty() ? "health check passed" : "health check: " + done.error};
+  // What a check found has come already, as SetFail or Warning; that one was made is no news.
+  return std::nullopt;
 }
 
 /// As a registration would be refused: a token that one worker has used admits no other.
@@ -148,11 +149,23 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
     if (on_tunnel_failed_) on_tunnel_failed_(worker, *failed);
     co_return;
   }
+  if (auto* used = std::get_if<agent::BoardUsed>(&message)) {
+    used->result.error = cut(std::move(used->result.error));
+    if (on_board_used_) on_board_used_(worker, *used);
+    co_return;
+  }
+  if (auto* read = std::get_if<agent::ConsoleRead>(&message)) {
+    if (on_console_read_) on_console_read_(worker, std::move(*read));
+    co_return;
+  }
   farm::Command command{.actor = connection->actor, .body = {}};
   Secret key;
   if (auto* failure = std::get_if<agent::SetFail>(&message)) {
     command.body = farm::SetFail{.uuid = worker, .reason = cut(std::move(failure->reason))};
   } else if (auto* warning = std::get_if<agent::Warning>(&message)) {
+    // A check that finds the same every few minutes is no news.
+    if (warning->text == connection->last_warning) co_return;
+    connection->last_warning = warning->text;
     command.body = farm::NoteWorker{.uuid = worker, .text = cut(std::move(warning->text))};
   } else if (auto* done = std::get_if<agent::Done>(&message)) {
     std::string fingerprint;
@@ -165,7 +178,9 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
         done->error = fmt::format("its private key cannot be used: {}", made.error());
       }
     }
-    command.body = command_of(*done, worker, std::move(fingerprint));
+    auto body = command_of(*done, worker, std::move(fingerprint));
+    if (!body) co_return;
+    command.body = std::move(*body);
     key = std::move(done->private_key);
   } else {
     co_return;  // a heartbeat, or a second Register, which the superviser does not let through

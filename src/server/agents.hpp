@@ -47,6 +47,16 @@ class Agents {
     on_tunnel_failed_ = std::move(on_tunnel_failed);
   }
 
+  /// `on_board_used` is called with a worker's agent's answer to UseBoard. Before the first connect.
+  void set_on_board_used(std::function<void(WorkerUuid, const agent::BoardUsed&)> on_board_used) {
+    on_board_used_ = std::move(on_board_used);
+  }
+
+  /// `on_console_read` is called with a worker's agent's answer to ReadConsole. Before the first connect.
+  void set_on_console_read(std::function<void(WorkerUuid, agent::ConsoleRead)> on_console_read) {
+    on_console_read_ = std::move(on_console_read);
+  }
+
   /// A new stream whose first message was `hello`. Admits the agent, tells it Welcome through `link`, and replaces
   /// the older stream of the same agent. `peer` is the address that the stream comes from. When refused, the caller
   /// closes the stream with the refusal.
@@ -87,6 +97,7 @@ class Agents {
     std::string instance;
     std::shared_ptr<AgentLink> link;
     Instant last_heard{};
+    std::string last_warning;
   };
 
   Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,
@@ -100,6 +111,8 @@ class Agents {
   std::function<void(WorkerUuid)> on_connected_;
   std::function<void(RefusalCode)> on_refused_;
   std::function<void(WorkerUuid, const agent::TunnelFailed&)> on_tunnel_failed_;
+  std::function<void(WorkerUuid, const agent::BoardUsed&)> on_board_used_;
+  std::function<void(WorkerUuid, agent::ConsoleRead)> on_console_read_;
   Session last_session_ = 0;
   std::unordered_map<WorkerUuid, Connection> connections_;
   std::unordered_map<Session, WorkerUuid> workers_;

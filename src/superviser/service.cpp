@@ -53,6 +53,8 @@ std::string_view name_of(const agent::FromAgent& message) {
     std::string_view operator()(const agent::Warning&) const { return "Warning"; }
     std::string_view operator()(const agent::Done&) const { return "Done"; }
     std::string_view operator()(const agent::TunnelFailed&) const { return "TunnelFailed"; }
+    std::string_view operator()(const agent::BoardUsed&) const { return "BoardUsed"; }
+    std::string_view operator()(const agent::ConsoleRead&) const { return "ConsoleRead"; }
   };
   return std::visit(Name{}, message);
 }

@@ -222,6 +222,29 @@ def a_job(alice, root, worker):
     alice(200, "POST", "/api/v1/reqs/list", {})
 
 
+def a_board(farm, alice, bob, root):
+    board = '[board]\ndriver = "exec"\npower_on = ["true"]\nsd_dut = ["true"]\ncurrent = ["echo", "240"]\nconsole = "/no/tty"'
+    farm.start_dryad("boarded", {"board": "real"}, more=board)
+    number = alice(201, "POST", "/api/v1/reqs/", {"Priority": 8, "Caps": {"board": "real"}})["ReqID"]
+    one = f"/api/v1/reqs/{number}"
+    alice(200, "POST", f"{one}/acquire_worker?wait=20s")
+    for action, good, bad in (("power", {"Power": "on"}, {"Power": "off"}), ("sd", {"SD": "dut"}, {"SD": "card"})):
+        alice(204, "POST", f"{one}/{action}", good)
+        root(204, "POST", f"{one}/{action}", good)
+        alice(400, "POST", f"{one}/{action}", bad)
+        bob(403, "POST", f"{one}/{action}", good)
+        alice(404, "POST", f"/api/v1/reqs/4711/{action}", good)
+    assert alice(200, "POST", f"{one}/current") == {"Milliamperes": 240}
+    bob(403, "POST", f"{one}/current")
+    alice(404, "POST", "/api/v1/reqs/4711/current")
+    assert alice(200, "GET", f"{one}/logs").startswith("\r\n[dryad: ")
+    bob(403, "GET", f"{one}/logs")
+    alice(404, "GET", "/api/v1/reqs/4711/logs")
+    alice(204, "POST", f"{one}/close")
+    alice(400, "POST", f"{one}/current")
+    alice(400, "GET", "/api/v1/reqs/x/logs")
+
+
 def refused_and_good_workers(alice, root, worker):
     one = f"/api/v1/workers/{worker}"
     for action, body in (("setstate", {"WorkerState": "IDLE"}), ("setgroups", []), ("deregister", None)):
@@ -333,6 +356,7 @@ def test_every_route_answers_as_it_is_described(farm):
     refused_and_good_requests(alice, bob, root)
     root(202, "POST", f"/api/v1/workers/{worker}/setstate", {"WorkerState": "IDLE"})
     a_job(alice, root, worker)
+    a_board(farm, alice, bob, root)
     the_same_request_twice(alice)
     what_happened(alice)
     what_was_used(alice)

@@ -253,6 +253,14 @@ void SimAgent::on(const dryad::ConnectTunnel& /*action*/) {
   world_.violate("a connection was asked for, but the simulated tunnels carry none");
 }
 
+void SimAgent::on(const dryad::UseBoard& /*action*/) {
+  world_.violate("something was asked of the board, but the simulated users ask for nothing");
+}
+
+void SimAgent::on(const dryad::ReadConsole& /*action*/) {
+  world_.violate("a console was asked for, but the simulated users ask for none");
+}
+
 void SimAgent::on(const dryad::StopAgent& /*action*/) {
   world_.count("agent stopped");
   die();

@@ -41,6 +41,8 @@ class SimAgent {
   void on(const dryad::CancelOperation& action);
   void on(const dryad::CloseStream& action);
   void on(const dryad::ConnectTunnel& action);
+  void on(const dryad::UseBoard& action);
+  void on(const dryad::ReadConsole& action);
   void on(const dryad::StopAgent& action);
   void on(const dryad::Note& action);
 
