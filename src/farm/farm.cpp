@@ -60,6 +60,10 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     index(stored);
     if (is_terminal(stored.state) && stored.job) loads_.finish(stored.owner, stored.job->started, stored.changed);
   }
+  for (const auto& key : rows.user_keys) {
+    user_keys_.emplace(key.id, key);
+    if (!key.removed) keys_by_user_[key.user].insert(key.id);
+  }
   for (const auto& creation : rows.creations) add_creation(creation);
   for (const auto& worker : rows.workers) index(workers_.emplace(worker.uuid, worker).first->second);
 }
@@ -76,6 +80,14 @@ const User* Farm::find_user(std::string_view name) const {
 const Token* Farm::find_token(std::string_view hash) const {
   const auto* id = find_in(tokens_by_hash_, hash);
   return id == nullptr ? nullptr : find_in(tokens_, *id);
+}
+
+std::vector<const UserKey*> Farm::keys_of(UserId user) const {
+  std::vector<const UserKey*> keys;
+  if (const auto* ids = find_in(keys_by_user_, user)) {
+    for (const auto id : *ids) keys.push_back(&user_keys_.at(id));
+  }
+  return keys;
 }
 
 const Creation* Farm::find_creation(UserId owner, std::string_view key) const {
@@ -99,6 +111,10 @@ void Farm::remove_oldest_creation() {
 UserId Farm::next_user_id() const { return UserId{users_.empty() ? 1 : users_.rbegin()->first.value + 1}; }
 
 TokenId Farm::next_token_id() const { return TokenId{tokens_.empty() ? 1 : tokens_.rbegin()->first.value + 1}; }
+
+UserKeyId Farm::next_user_key_id() const {
+  return UserKeyId{user_keys_.empty() ? 1 : user_keys_.rbegin()->first.value + 1};
+}
 
 NextDeadline Farm::next_deadline() const {
   const auto instant = [](const auto& item) { return item ? std::optional(item->first) : std::nullopt; };
@@ -130,6 +146,7 @@ Rows Farm::rows() const {
   values(tokens_, rows.tokens);
   values(workers_, rows.workers);
   values(creations_, rows.creations);
+  values(user_keys_, rows.user_keys);
   rows.requests.reserve(requests_.size());
   for (std::uint64_t id = 1; id <= requests_.size(); ++id) rows.requests.push_back(*requests_.find(RequestId{id}));
   return rows;

@@ -15,6 +15,7 @@ struct Rows {
   std::vector<Request> requests;
   std::vector<Worker> workers;
   std::vector<Creation> creations;
+  std::vector<UserKey> user_keys;
   EventSeq last_event;
 
   friend bool operator==(const Rows&, const Rows&) = default;
@@ -28,10 +29,11 @@ struct Touched {
   std::vector<RequestId> requests;
   std::vector<WorkerUuid> workers;
   std::vector<RequestId> creations;
+  std::vector<UserKeyId> user_keys;
 
   [[nodiscard]] bool empty() const {
     return users.empty() && groups.empty() && tokens.empty() && requests.empty() && workers.empty() &&
-           creations.empty();
+           creations.empty() && user_keys.empty();
   }
 };
 

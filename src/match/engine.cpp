@@ -54,6 +54,7 @@ void Engine::apply(const farm::Events& events, Now now, Step& step) {
   merge_sorted(step.touched.requests, touched.requests);
   merge_sorted(step.touched.workers, touched.workers);
   merge_sorted(step.touched.creations, touched.creations);
+  merge_sorted(step.touched.user_keys, touched.user_keys);
 }
 
 void Engine::run_due(Now now, Step& step) {
