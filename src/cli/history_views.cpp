@@ -98,6 +98,25 @@ Table history_table(const std::vector<EventInfo>& events, bool of_worker, const 
   return table;
 }
 
+Table audit_table(const std::vector<EventInfo>& events, Instant now) {
+  Table table({"TIME", "WHO", "FROM", "WHAT", "ABOUT", ""});
+  for (const auto& event : events) {
+    auto what = describe_change(event);
+    if (!event.action.empty()) what = fmt::format("refused {}", event.action);
+    if (event.times > 1) what += fmt::format(", {} times", event.times);
+    auto about = event.name;
+    if (event.request) about = fmt::format("request {}", event.request->value);
+    if (about.empty()) about = event.worker_uuid;
+    table.add({{time_text(event, now)},
+               {event.actor},
+               {event.address},
+               {std::move(what), event.action.empty() ? tone_of_change(event) : Tone::kWarning},
+               {std::move(about)},
+               {event.reason}});
+  }
+  return table;
+}
+
 std::string event_line(const EventInfo& event, const WorkerNames& names, Instant now, bool colour) {
   const auto worker = event.worker_uuid.empty() ? std::string() : name_of(names, event.worker_uuid);
   std::string subject;
