@@ -196,7 +196,8 @@ TEST(Authorization, OfAccessIsTheOwnersAndAdmins) {
             std::string::npos);
   // No other answer to anybody has it.
   for (const auto& row : kTable) {
-    if (row.route.ends_with("acquire_worker")) continue;
+    // The description of the API says how such a key begins.
+    if (row.route.ends_with("acquire_worker") || row.route.ends_with("openapi.json")) continue;
     for (const auto* who : {"bob", "alice", "admin"}) {
       Callers fresh;
       const auto method = row.route.substr(0, row.route.find(' '));
