@@ -76,6 +76,39 @@ TEST_F(Audit, KeepsAFloodOfRefusalsSmall) {
   EXPECT_EQ(times, 10'000U) << "none is forgotten";
 }
 
+Task<void> handle_into(Application* application, const HttpRequest* request, unsigned* status) {
+  const auto response = co_await application->handle(request);
+  *status = response.status;
+}
+
+TEST_F(Audit, KeepsAFloodFromManyAddressesSmallAndUsersApartFromIt) {
+  const auto before = harness_.farm().last_event();
+  runtime::TaskGroup calls(harness_.context().get_executor());
+  for (int number = 0; number < 3'000; ++number) {
+    const auto peer = fmt::format("198.51.{}.{}", number / 250, number % 250);
+    const HttpRequest request{.method = Method::kGet,
+                              .path = "/api/v1/whoami",
+                              .query = {},
+                              .headers = {},
+                              .body = {},
+                              .local_address = "192.0.2.1",
+                              .peer_address = peer};
+    unsigned status = 0;
+    calls.spawn("call", handle_into(&harness_.api(), &request, &status));
+    harness_.settle();
+    ASSERT_EQ(status, 401U);
+  }
+  EXPECT_EQ(status(alice_, "GET", "/api/v1/users/"), 403U);
+  harness_.pass_time(2min);
+  EXPECT_LE(harness_.farm().last_event().value - before.value, server::RefusalLog::kSources + 5);
+  EXPECT_EQ(events("?actor=alice&kind=action%20refused").size(), 1U) << "strangers crowd out no user";
+  std::uint64_t times = 0;
+  for (const auto& event : events("?kind=action%20refused&address=")) {
+    if (event.at("Actor").as_string() != "alice") times += event.at("Data").at("times").to_number<std::uint64_t>();
+  }
+  EXPECT_EQ(times, 3'000U) << "none is forgotten";
+}
+
 TEST_F(Audit, TellsFromWhereEachChangeWasMade) {
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8,"Caps":{}})", alice_);
   harness_.call("POST", "/api/v1/reqs/1/close", {}, admin_);
