@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <expected>
 #include <filesystem>
 #include <string>
+#include <vector>
 
+#include "app/init_tls.hpp"
 #include "app/server_app.hpp"
 #include "app/server_config.hpp"
 #include "runtime/files.hpp"
@@ -23,6 +26,9 @@ struct Flags {
   std::string auth;
   std::string log_format;
   bool insecure = false;
+  /// Of init-tls.
+  std::string tls_dir;
+  std::vector<std::string> hosts;
 };
 
 int complain(int code, const std::string& text) {
@@ -67,6 +73,34 @@ std::string apply_flags(const Flags& flags, ServerConfig& config) {
   return boruta::app::check_server_config(config);
 }
 
+int make_tls(const ServerConfig& config, const Flags& flags) {
+  boruta::app::NewTls wanted{
+      .directory = flags.tls_dir.empty() ? config.data_dir / "tls" : std::filesystem::absolute(flags.tls_dir),
+      .hosts = flags.hosts};
+  const auto made = boruta::app::init_tls(wanted);
+  if (!made) return complain(boruta::app::kExitCannotStart, made.error());
+  const auto dir = wanted.directory.string();
+  fmt::print(
+      "made a certificate for {}\n\nin borutad.toml:\n\n[tls]\ncertificate = \"{}/server.pem\"\n"
+      "key = \"{}/server.key\"\n\nClients trust it by BORUTA_CA={}/ca.pem or `boruta login --ca`, agents by "
+      "ca_file; a running\nserver takes it up at SIGHUP. Keep {}/ca.key to yourself.\n",
+      fmt::join(*made, ", "), dir, dir, dir, dir);
+  return 0;
+}
+
+CLI::App* declare_init_tls(CLI::App& app, Flags& flags) {
+  auto* command =
+      app.add_subcommand("init-tls", "make a private authority, unless there is one, and a server certificate from it");
+  command
+      ->add_option("--host", flags.hosts,
+                   "names and addresses of the server (default: this machine's name, "
+                   "localhost, 127.0.0.1, ::1)")
+      ->type_name("NAME|IP ...");
+  command->add_option("--dir", flags.tls_dir, "where they are kept (default: DIR/tls)")->type_name("DIR");
+  command->fallthrough();
+  return command;
+}
+
 void declare(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", "borutad " BORUTA_VERSION);
   app.add_option("--config", flags.config, "TOML file (default: /etc/boruta/borutad.toml, if it is there)")
@@ -96,6 +130,7 @@ int main(int argc, char** argv) {
   auto* new_token = app.add_subcommand("new-admin-token",
                                        "make another admin token in DIR/admin-token, while the server does not run");
   new_token->fallthrough();
+  const auto* new_tls = declare_init_tls(app, flags);
   app.footer(
       "Try it: borutad --data-dir /tmp/farm\n"
       "Exit codes: 0 stopped by a signal, 64 wrong usage, 69 cannot start, 74 the store cannot be written,\n"
@@ -107,6 +142,8 @@ int main(int argc, char** argv) {
   }
   auto config = load_config(flags);
   if (!config) return config.error();
+  if (!flags.data_dir.empty()) config->data_dir = std::filesystem::absolute(flags.data_dir);
+  if (new_tls->parsed()) return make_tls(*config, flags);
   if (const auto wrong = apply_flags(flags, *config); !wrong.empty()) return complain(boruta::app::kExitUsage, wrong);
   return new_token->parsed() ? boruta::app::make_admin_token(*config) : boruta::app::serve(*config);
 }

@@ -18,6 +18,7 @@
 #include "base/limits.hpp"
 #include "http/api.hpp"
 #include "http/server.hpp"
+#include "http/tls.hpp"
 #include "runtime/files.hpp"
 #include "runtime/service_notifier.hpp"
 #include "server/agent_boards.hpp"
@@ -29,8 +30,10 @@
 #include "server/health_checks.hpp"
 #include "server/metrics.hpp"
 #include "server/reconciler.hpp"
+#include "server/refusal_log.hpp"
 #include "store/sqlite_journal.hpp"
 #include "superviser/service.hpp"
+#include "superviser/tls_files.hpp"
 #include "tunnel/relay.hpp"
 
 namespace boruta::app {
@@ -92,10 +95,45 @@ std::expected<std::unique_ptr<Core>, std::string> open_core(const ServerConfig& 
   return std::make_unique<Core>(config, std::move(*journal), std::move(*loaded));
 }
 
+/// After a pause a client may do so many seconds' worth at once.
+constexpr double kBurstSeconds = 2;
+
+/// What both listeners show who connects.
+struct Tls {
+  http::TlsContext http;
+  std::shared_ptr<grpc::ServerCredentials> agents;
+};
+
+std::filesystem::path agent_tls_directory(const ServerConfig& config) { return config.data_dir / "agent-tls"; }
+
+/// The operator's files as they are now, for both listeners. Blocks.
+std::expected<http::TlsContext, std::string> install_tls(const ServerConfig& config) {
+  const auto identity = http::load_tls_identity(config.tls_certificate, config.tls_key);
+  if (!identity) return std::unexpected(identity.error());
+  auto context = http::make_tls_context(*identity);
+  if (!context) return context;
+  superviser::TlsFiles files(agent_tls_directory(config));
+  if (auto installed = files.install(identity->chain, identity->key.reveal()); !installed) {
+    return std::unexpected(installed.error());
+  }
+  runtime::log_info("certificate is in use",
+                    {{"file", config.tls_certificate.string()}, {"valid_until", http::tls_valid_until(*identity)}});
+  return context;
+}
+
+/// Nothing in it where both listeners are plain.
+std::expected<Tls, std::string> prepare_tls(const ServerConfig& config) {
+  if (config.tls_certificate.empty()) return Tls{};
+  auto context = install_tls(config);
+  if (!context) return std::unexpected(context.error());
+  const superviser::TlsFiles files(agent_tls_directory(config));
+  return Tls{.http = std::move(*context), .agents = files.credentials()};
+}
+
 /// The running server: the graph of its parts, and the order in which they start and stop.
 class Server {
  public:
-  Server(const ServerConfig& config, Core& core, const runtime::ServiceNotifier& service)
+  Server(const ServerConfig& config, Core& core, const Tls& tls, const runtime::ServiceNotifier& service)
       : config_(config),
         core_(core),
         service_(service),
@@ -112,24 +150,35 @@ class Server {
         health_checks_(&core.coordinator(), &agents_, config.healthcheck_every),
         quarantine_(&core.coordinator(), config.quarantine),
         feed_(&core.coordinator()),
+        refusals_(&core.coordinator()),
         api_({.coordinator = &core.coordinator(),
               .committer = &core.committer(),
               .feed = &feed_,
               .metrics = &metrics_,
               .tunnels = &relay_,
               .boards = &agent_boards_,
+              .refusals = &refusals_,
+              .limits = {.rate = static_cast<double>(config.requests_per_second),
+                         .burst = kBurstSeconds * config.requests_per_second},
               .version = BORUTA_VERSION,
               .advertise = config.tunnel_advertise.empty() ? std::nullopt : std::optional(config.tunnel_advertise)}),
         http_({.executor = core.context().get_executor(),
                .clock = &core.clock(),
                .application = &api_,
-               .access_log = config.log_level == runtime::LogLevel::kDebug}),
+               .access_log = config.log_level == runtime::LogLevel::kDebug,
+               .tls = tls.http,
+               .connections_per_client = config.connections_per_client}),
         superviser_(core.context().get_executor(), &core.clock(), &agents_, &agent_tunnels_,
-                    {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort))}),
+                    {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort)),
+                     .credentials = tls.agents}),
         http_tasks_(core.context().get_executor()),
-        signals_(core.context(), SIGTERM, SIGINT) {
+        signals_(core.context(), SIGTERM, SIGINT),
+        reload_(core.context(), SIGHUP) {
     metrics_.watch(&relay_);
-    agents_.set_on_refused([this](RefusalCode code) { metrics_.count_refusal(server::Metrics::Client::kAgent, code); });
+    agents_.set_on_refused([this](const farm::Actor& actor, const Refusal& refusal) {
+      metrics_.count_refusal(server::Metrics::Client::kAgent, refusal.code);
+      refusals_.note(actor, "register", refusal);
+    });
   }
 
   /// Until a signal. The error is why it could not start.
@@ -165,10 +214,13 @@ class Server {
     auto& tasks = core_.tasks();
     http_tasks_.spawn("http", http_.run());
     tasks.spawn("agents", agents_.run());
+    tasks.spawn("refusals", refusals_.run());
+    tasks.spawn("reload", reload());
     tasks.spawn("reconciler", reconciler_.run(kAskAgainEvery));
     tasks.spawn("health checks", health_checks_.run());
     const auto http_address = format_host_port(config_.http.host, http->port());
     const auto agent_address = format_host_port(config_.agent.host, *agent_port);
+    warn_of_plain_listeners();
     const auto endpoints = fmt::format("{{\"http\": \"{}\", \"agent\": \"{}\"}}\n", http_address, agent_address);
     constexpr unsigned kReadable = 0644;
     if (auto written = runtime::write_file_durably(config_.data_dir / "endpoints.json", endpoints, kReadable);
@@ -179,13 +231,42 @@ class Server {
                                         {"http", http_address},
                                         {"agents", agent_address},
                                         {"auth", config_.policy.access_control ? "on" : "off"},
+                                        {"tls", config_.tls_certificate.empty() ? "off" : "on"},
                                         {"data", config_.data_dir.string()}});
     co_return std::expected<void, std::string>{};
+  }
+
+  /// One line where the operator's word stands in for encryption.
+  void warn_of_plain_listeners() const {
+    std::string plain;
+    for (const auto& [what, listen] : {std::pair("HTTP", config_.http), std::pair("agents", config_.agent)}) {
+      if (is_loopback(listen.host)) continue;
+      plain += fmt::format("{}{} on {}", plain.empty() ? "" : " and ", what, listen.host);
+    }
+    if (plain.empty() || !config_.tls_certificate.empty()) return;
+    runtime::log_warning("not encrypted, as --insecure says: whoever listens on the network can read tokens and keys",
+                         {{"listeners", plain}});
+  }
+
+  /// At each SIGHUP the certificate is read anew; one that is no good leaves the old one in use.
+  Task<void> reload() {
+    while (true) {
+      const auto [error, signal] = co_await reload_.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (error) co_return;
+      if (config_.tls_certificate.empty()) continue;
+      auto renewed = install_tls(config_);
+      if (renewed) {
+        http_.renew_tls(std::move(*renewed));
+      } else {
+        runtime::log_error("the certificate cannot be read, the old one stays in use", {{"error", renewed.error()}});
+      }
+    }
   }
 
   /// Acceptors, sessions, tunnels, coordinator; the store follows when nobody is left who could write.
   Task<void> stop() {
     http_.request_stop();
+    co_await refusals_.flush();
     core_.coordinator().request_stop();
     co_await http_tasks_.join();
     agents_.close_all();
@@ -200,6 +281,8 @@ class Server {
     hook_.stop();
     quarantine_.request_stop();
     co_await quarantine_.join();
+    refusals_.request_stop();
+    co_await refusals_.join();
     core_.tasks().request_stop();
     co_await core_.tasks().join();
   }
@@ -218,11 +301,13 @@ class Server {
   server::HealthChecks health_checks_;
   server::Quarantine quarantine_;
   server::EventFeed feed_;
+  server::RefusalLog refusals_;
   http::Api api_;
   http::HttpServer http_;
   superviser::Service superviser_;
   runtime::TaskGroup http_tasks_;
   asio::signal_set signals_;
+  asio::signal_set reload_;
   bool superviser_listens_ = false;
 };
 
@@ -258,7 +343,11 @@ int serve(const ServerConfig& config) {
   const auto core = open_core(config);
   if (!core) return complain(core.error());
   std::signal(SIGPIPE, SIG_IGN);
-  Server server(config, **core, service);
+  // A file that reached the limit on its size cannot be written for now, which is no reason to die.
+  std::signal(SIGXFSZ, SIG_IGN);
+  const auto tls = prepare_tls(config);
+  if (!tls) return complain(tls.error());
+  Server server(config, **core, *tls, service);
   const auto ended = run_to_end(**core, server.run());
   return ended ? 0 : complain(ended.error());
 }

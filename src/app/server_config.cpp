@@ -109,6 +109,29 @@ Keys scheduling_keys(ServerConfig& config) {
   };
 }
 
+Verdict take_number(const toml::node& node, std::uint32_t& target) {
+  constexpr std::int64_t kMost = 1'000'000;
+  const auto number = node.value_exact<std::int64_t>();
+  if (!number || *number < 0 || *number > kMost) return fmt::format("a number from 0 to {} is expected", kMost);
+  target = static_cast<std::uint32_t>(*number);
+  return {};
+}
+
+Keys limit_keys(ServerConfig& config) {
+  return {
+      {"requests_per_second", [&](const auto& node) { return take_number(node, config.requests_per_second); }},
+      {"connections_per_client", [&](const auto& node) { return take_number(node, config.connections_per_client); }},
+      {"waiting_per_user", [&](const auto& node) { return take_number(node, config.policy.waiting_per_user); }},
+  };
+}
+
+Keys tls_keys(ServerConfig& config) {
+  return {
+      {"certificate", [&](const auto& node) { return config::take_path(node, config.tls_certificate); }},
+      {"key", [&](const auto& node) { return config::take_path(node, config.tls_key); }},
+  };
+}
+
 Keys log_keys(ServerConfig& config) {
   using runtime::LogFormat;
   using runtime::LogLevel;
@@ -157,6 +180,8 @@ Keys top_keys(ServerConfig& config, config::Reader& reader) {
       {"scheduling", reader.table("scheduling", scheduling_keys(config))},
       {"quarantine", reader.table("quarantine", quarantine_keys(config))},
       {"tunnel", reader.table("tunnel", tunnel_keys(config))},
+      {"limits", reader.table("limits", limit_keys(config))},
+      {"tls", reader.table("tls", tls_keys(config))},
       {"log", reader.table("log", log_keys(config))},
   };
 }
@@ -172,6 +197,9 @@ std::expected<ServerConfig, config::Errors> parse_server_config(std::string_view
                 fmt::format("lease, {}, is longer than lease_max, {}", format_duration(config.policy.lease),
                             format_duration(config.policy.lease_max)));
   }
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    reader.fail(config::line_of(table, "tls"), "tls needs both certificate and key");
+  }
   if (reader.failed()) return std::unexpected(reader.errors());
   return config;
 }
@@ -179,11 +207,11 @@ std::expected<ServerConfig, config::Errors> parse_server_config(std::string_view
 std::string check_server_config(const ServerConfig& config) {
   const auto exposed = [&](std::string_view what, const HostPort& listen) {
     return fmt::format(
-        "{} would listen on {} without encryption: listen on 127.0.0.1, or say --insecure if the network "
-        "is trusted",
+        "{} would listen on {} without encryption: set up tls (\"borutad init-tls\" makes certificates), listen on "
+        "127.0.0.1, or say --insecure if the network is trusted",
         what, format_host_port(listen.host, listen.port.value_or(0)));
   };
-  if (config.insecure) return {};
+  if (config.insecure || !config.tls_certificate.empty()) return {};
   if (!is_loopback(config.http.host)) return exposed("HTTP", config.http);
   if (!is_loopback(config.agent.host)) return exposed("the agents' gRPC", config.agent);
   return {};

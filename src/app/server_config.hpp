@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <string>
@@ -28,7 +29,7 @@ struct ServerConfig {
   bool insecure = false;
   runtime::LogLevel log_level = runtime::LogLevel::kInfo;
   runtime::LogFormat log_format = runtime::LogFormat::kText;
-  farm::Policy policy;
+  farm::Policy policy{.waiting_per_user = 10'000};
   /// How long a store that cannot be written is waited for before the server exits.
   Duration store_patience = std::chrono::seconds(30);
   /// What is run when something happens to a worker.
@@ -40,6 +41,13 @@ struct ServerConfig {
   tunnel::Mode tunnel_mode = tunnel::Mode::kAuto;
   /// Where jobs' tunnels listen; empty: where HTTP does.
   std::string tunnel_address;
+  /// PEM files; both or neither. With them both listeners speak TLS.
+  std::filesystem::path tls_certificate;
+  std::filesystem::path tls_key;
+  /// Requests a second that a user, or an address without a user, may keep up; 0: any number.
+  std::uint32_t requests_per_second = 1'000;
+  /// From one address beyond this machine; 0: as many as there may be at all.
+  std::uint32_t connections_per_client = 1'000;
   /// What users are told to dial; empty: the address that their HTTP connection came in on.
   std::string tunnel_advertise;
 };

@@ -33,6 +33,13 @@ percent = 25
 address = "0.0.0.0"
 ports = "4000-4999"
 advertise = "192.0.2.7"
+[limits]
+requests_per_second = 0
+connections_per_client = 50
+waiting_per_user = 100
+[tls]
+certificate = "/etc/boruta/server.pem"
+key = "/etc/boruta/server.key"
 [log]
 level = "debug"
 format = "json"
@@ -62,6 +69,11 @@ format = "json"
   EXPECT_EQ(config->policy.first_tunnel_port, 4000);
   EXPECT_EQ(config->policy.last_tunnel_port, 4999);
   EXPECT_EQ(config->tunnel_advertise, "192.0.2.7");
+  EXPECT_EQ(config->requests_per_second, 0U);
+  EXPECT_EQ(config->connections_per_client, 50U);
+  EXPECT_EQ(config->policy.waiting_per_user, 100U);
+  EXPECT_EQ(config->tls_certificate, "/etc/boruta/server.pem");
+  EXPECT_EQ(config->tls_key, "/etc/boruta/server.key");
   EXPECT_EQ(config->log_level, runtime::LogLevel::kDebug);
   EXPECT_EQ(config->log_format, runtime::LogFormat::kJson);
 }
@@ -93,6 +105,9 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
       {"[quarantine]\nowners = \"3\"", "f:2: quarantine.owners = \"3\": a whole number from 0 to 1000 is expected"},
       {"tunnel = 3", "f:1: tunnel = 3: a table is expected"},
       {"[log]\nlevel = \"loud\"", "f:2: log.level = \"loud\": \"debug\" or"},
+      {"[limits]\nrequests_per_second = -1", "f:2: limits.requests_per_second = -1: a number from 0 to 1000000 is"},
+      {"[tls]\nkey = \"server.key\"", "f:2: tls.key = \"server.key\": a path from / on is expected"},
+      {"[tls]\nkey = \"/server.key\"", "f:1: tls needs both certificate and key"},
       {"lease = ", "f:1: "},
   };
   for (const auto& [text, error] : cases) {
@@ -111,6 +126,9 @@ TEST(ServerConfig, ListensInPlainTextBeyondLoopbackOnlyIfToldSo) {
   EXPECT_EQ(check_server_config(config), "");
   config = ServerConfig{};
   config.http.host = "::";
+  config.tls_certificate = "/server.pem";
+  EXPECT_EQ(check_server_config(config), "");
+  config.tls_certificate.clear();
   EXPECT_NE(check_server_config(config).find("HTTP would listen on [::]:8487"), std::string::npos);
 }
 

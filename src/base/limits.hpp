@@ -25,6 +25,14 @@ inline constexpr std::size_t kGroupNameBytes = 64;
 inline constexpr std::size_t kUserNameBytes = 64;
 inline constexpr std::size_t kTokenNameBytes = 64;
 inline constexpr std::size_t kReasonBytes = 1024;
+/// Of one user.
+inline constexpr std::size_t kUserKeys = 32;
+/// Of a public key in base64; the longest RSA key that OpenSSH takes has half of it.
+inline constexpr std::size_t kPublicKeyBytes = 8'192;
+/// That one reusable token counts.
+inline constexpr std::uint32_t kWorkersOfToken = 1'000;
+/// The last use of a token is known to within this: it is written no more often.
+inline constexpr std::chrono::hours kTokenUseStep{1};
 
 inline constexpr std::size_t kIdempotencyKeyBytes = 255;
 /// How long a creation answers again to its key.

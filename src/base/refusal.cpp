@@ -42,6 +42,8 @@ Appearance appearance_of(RefusalCode code) {
       return {404, kGrpcNotFound, "user_not_found", "User not found"};
     case RefusalCode::kTokenNotFound:
       return {404, kGrpcNotFound, "token_not_found", "Token not found"};
+    case RefusalCode::kKeyNotFound:
+      return {404, kGrpcNotFound, "key_not_found", "Key not found"};
     case RefusalCode::kPageBorderNotFound:
       return {404, kGrpcNotFound, "page_border_not_found", "{} not found"};
     case RefusalCode::kRouteNotFound:

@@ -16,6 +16,7 @@ enum class RefusalCode : std::uint8_t {
   kWorkerNotFound,
   kUserNotFound,
   kTokenNotFound,
+  kKeyNotFound,
   kPageBorderNotFound,  ///< `detail` is "request" or "worker"
   kRouteNotFound,       ///< `detail` is the path
   kWrongRequestState,   ///< the request's state does not allow it

@@ -8,6 +8,7 @@
 
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
+#include "cli/lists.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
 #include "cli/views.hpp"
@@ -31,49 +32,9 @@ struct CeilingArguments {
   std::string waiting;
 };
 
-struct TokenArguments {
-  std::string text;
-};
-
-/// What the server answered, or the table that `tabulate` makes of it; `nothing` is said where there is none.
-template <class Reply, class Tabulate>
-int print_list(const Session& session, const Reply& reply, Tabulate tabulate, std::string_view nothing) {
-  if (session.json()) {
-    session.print_line(reply.json);
-  } else if (reply.value.empty()) {
-    session.note(nothing);
-  } else {
-    session.print(tabulate(reply.value).render(session.terminal().colour));
-  }
-  return 0;
-}
-
 Task<int> list_users(Session* session, NoArguments /*none*/) {
   const auto users = session->need(co_await session->api().list_users());
   co_return print_list(*session, users, &users_table, "nobody may use the farm");
-}
-
-/// The token alone on standard output, for a pipe into whatever keeps it.
-void print_token(const Session& session, const client::Reply<client::IssuedToken>& issued, std::string_view what) {
-  if (session.json()) {
-    session.print_line(issued.json);
-    return;
-  }
-  session.note(fmt::format("{}; this is the token, shown this once:", what));
-  session.print_line(issued.value.token.reveal());
-}
-
-/// A creation whose answer is lost may have been made: nobody can tell from here, and its token is lost with the
-/// answer.
-client::Reply<client::IssuedToken> need_created(Session* session,
-                                                client::Answer<client::Reply<client::IssuedToken>> answer,
-                                                std::string_view what, const std::string& check) {
-  if (!answer && client::may_have_acted(answer.error())) {
-    throw CliError(ExitCode::kUnreachable,
-                   fmt::format("{}; {} may have been made all the same", session->describe(answer.error()), what),
-                   check);
-  }
-  return session->need(std::move(answer));
 }
 
 Task<int> add_user(Session* session, UserArguments arguments) {
@@ -166,33 +127,6 @@ Task<int> list_groups(Session* session, NoArguments /*none*/) {
   co_return print_list(*session, groups, &groups_table, "nobody is in a group");
 }
 
-Task<int> list_tokens(Session* session, NoArguments /*none*/) {
-  const auto tokens = session->need(co_await session->api().list_tokens());
-  const auto tabulate = [now = session->now()](const auto& listed) { return tokens_table(listed, now); };
-  co_return print_list(*session, tokens, tabulate, "there are no tokens");
-}
-
-Task<int> add_worker_token(Session* session, TokenArguments arguments) {
-  auto answer = co_await session->api().add_worker_token(arguments.text);
-  const auto issued = need_created(session, std::move(answer), fmt::format("token {}", printable(arguments.text)),
-                                   "`boruta tokens` tells; if so, `boruta tokens revoke ID` and make another");
-  print_token(*session, issued, fmt::format("a token for one worker, named {}, is made", printable(arguments.text)));
-  co_return 0;
-}
-
-Task<int> revoke_token(Session* session, TokenArguments arguments) {
-  std::uint64_t id = 0;
-  const auto& text = arguments.text;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    // Not repeated: it may be the token itself.
-    throw CliError(ExitCode::kUsage, "the number of a token is needed, not the token", "`boruta tokens` lists them");
-  }
-  session->need(co_await session->api().revoke_token(id));
-  session->print_line(fmt::format("token {} is revoked", id));
-  co_return 0;
-}
-
 void add_ceilings(CLI::App* command, CeilingArguments& ceilings, const char* whose) {
   command->add_option("NAME", ceilings.name, whose)->required()->option_text(" ");
   command->add_option("--priority", ceilings.priority, "The most important priority that may be asked for, or none")
@@ -248,30 +182,14 @@ void add_user_commands(CLI::App* app, CommandLine* line) {
   on_chosen(users, line, nothing, &list_users);
 }
 
-void add_token_commands(CLI::App* app, CommandLine* line) {
-  auto nothing = std::make_shared<NoArguments>();
-  auto token = std::make_shared<TokenArguments>();
-  auto* tokens = add_command(app, "tokens", "List, make and revoke tokens", "boruta tokens");
-  tokens->require_subcommand(0, 1);
-  on_chosen(add_command(tokens, "list", "List all tokens", "boruta tokens list"), line, nothing, &list_tokens);
-
-  auto* add = add_command(tokens, "add-worker", "Make a token for a new worker's dryad, and print it",
-                          "boruta tokens add-worker rpi4-05 > rpi4-05.token");
-  add->add_option("NAME", token->text, "What the token is called")->required()->option_text(" ");
-  on_chosen(add, line, token, &add_worker_token);
-
-  auto* revoke = add_command(tokens, "revoke", "Have a token admit nobody any more", "boruta tokens revoke 7");
-  revoke->add_option("ID", token->text, "Number of the token")->required()->option_text(" ");
-  on_chosen(revoke, line, token, &revoke_token);
-  on_chosen(tokens, line, nothing, &list_tokens);
-}
-
 }  // namespace
 
 void add_admin_commands(CLI::App* app, CommandLine* line) {
   add_user_commands(app, line);
   add_group_commands(app, line);
   add_token_commands(app, line);
+  add_key_commands(app, line);
+  add_audit_commands(app, line);
 }
 
 }  // namespace boruta::cli

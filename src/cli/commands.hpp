@@ -45,5 +45,8 @@ void add_worker_commands(CLI::App* app, CommandLine* line);
 void add_enroll_command(CLI::App* workers, CommandLine* line);
 void add_login_commands(CLI::App* app, CommandLine* line);
 void add_admin_commands(CLI::App* app, CommandLine* line);
+void add_audit_commands(CLI::App* app, CommandLine* line);
+void add_token_commands(CLI::App* app, CommandLine* line);
+void add_key_commands(CLI::App* app, CommandLine* line);
 
 }  // namespace boruta::cli

@@ -20,8 +20,9 @@ using client::UsageInfo;
 constexpr std::size_t kSubjectColumns = 14;
 
 constexpr auto kChatty = std::to_array<std::string_view>(
-    {"requests servable", "job acquired", "job prolonged", "job granted", "job tunnel moved", "worker change pending",
-     "worker connected", "worker disconnected", "worker prepared", "worker cleaned", "worker told", "token bound"});
+    {"requests servable", "job acquired", "job prolonged", "job granted", "job tunnel moved", "job keys changed",
+     "token used", "worker change pending", "worker connected", "worker disconnected", "worker prepared",
+     "worker cleaned", "worker told", "token bound"});
 
 std::string name_of(const WorkerNames& names, const std::string& uuid) {
   const auto found = names.find(uuid);
@@ -93,6 +94,25 @@ Table history_table(const std::vector<EventInfo>& events, bool of_worker, const 
                {describe_change(event), tone_of_change(event)},
                {event.actor},
                {of_worker ? request : worker},
+               {event.reason}});
+  }
+  return table;
+}
+
+Table audit_table(const std::vector<EventInfo>& events, Instant now) {
+  Table table({"TIME", "WHO", "FROM", "WHAT", "ABOUT", ""});
+  for (const auto& event : events) {
+    auto what = describe_change(event);
+    if (!event.action.empty()) what = fmt::format("refused {}", event.action);
+    if (event.times > 1) what += fmt::format(", {} times", event.times);
+    auto about = event.name;
+    if (event.request) about = fmt::format("request {}", event.request->value);
+    if (about.empty()) about = event.worker_uuid;
+    table.add({{time_text(event, now)},
+               {event.actor},
+               {event.address},
+               {std::move(what), event.action.empty() ? tone_of_change(event) : Tone::kWarning},
+               {std::move(about)},
                {event.reason}});
   }
   return table;

@@ -29,6 +29,9 @@ using WorkerNames = std::map<std::string, std::string>;
 [[nodiscard]] std::string event_line(const client::EventInfo& event, const WorkerNames& names, Instant now,
                                      bool colour);
 
+/// Who did what from where, one line an event.
+[[nodiscard]] Table audit_table(const std::vector<client::EventInfo>& events, Instant now);
+
 enum class UsageBy : std::uint8_t { kOwner, kWorker, kRequest };
 
 /// Whoever had most comes first. By request: each job by itself.

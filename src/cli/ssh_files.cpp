@@ -47,7 +47,8 @@ SshTarget make_target(const client::AccessInfo& access, std::string alias, std::
           .port = access.port,
           .user = access.username,
           .folder = {},
-          .has_key = !access.key.empty()};
+          .has_key = !access.key.empty(),
+          .own_key = process_environment()("BORUTA_SSH_KEY").value_or("")};
 }
 
 }  // namespace
@@ -77,6 +78,9 @@ std::string render_ssh_config(const SshTarget& target) {
     add("IdentityFile", path("key"));
     add("IdentitiesOnly", "yes");
     add("IdentityAgent", "none");
+  } else if (!target.own_key.empty()) {
+    add("IdentityFile", quote_ssh_config(target.own_key));
+    add("IdentitiesOnly", "yes");
   }
   add("HostKeyAlias", target.alias);
   add("UserKnownHostsFile", path("known_hosts"));

@@ -20,6 +20,8 @@ struct SshTarget {
   /// Folder that holds `key` and `known_hosts`.
   std::filesystem::path folder;
   bool has_key = true;
+  /// Without a key in `folder`: the file with the user's own, empty where ssh finds it by itself.
+  std::string own_key = {};
 };
 
 /// A name that ssh, scp and shells take as it is: from the worker's name, what they do not take replaced by "-".

@@ -256,16 +256,42 @@ std::string describe_ceilings(const client::Ceilings& ceilings) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+namespace {
+
+/// Whom a token lets in.
+std::string holder_of(const client::TokenInfo& token) {
+  if (!token.user.empty() || token.role != "worker") return token.user;
+  if (token.max_workers) return fmt::format("{} of {} workers", token.admitted, *token.max_workers);
+  return token.reusable ? "any worker" : token.worker;
+}
+
+}  // namespace
+
 Table tokens_table(const std::vector<client::TokenInfo>& tokens, Instant now) {
-  Table table({"ID", "NAME", "ROLE", "FOR", "CREATED", "EXPIRES", ""});
+  Table table({"ID", "NAME", "ROLE", "FOR", "CREATED", "EXPIRES", "USED", ""});
   for (const auto& token : tokens) {
     table.add({{std::to_string(token.id)},
                {token.name},
                {token.role},
-               {token.user.empty() ? token.worker : token.user},
+               {holder_of(token)},
                {short_time(token.created, now)},
                {short_time(token.expires, now)},
-               {token.revoked ? "revoked" : "", Tone::kWarning}});
+               {short_time(token.last_used, now)},
+               {token.in_service ? "straight to service" : "", Tone::kWarning}});
+  }
+  return table;
+}
+
+Table keys_table(const std::vector<client::KeyInfo>& keys, Instant now) {
+  Table table({"ID", "NAME", "USER", "TYPE", "BITS", "FINGERPRINT", "CREATED"});
+  for (const auto& key : keys) {
+    table.add({{std::to_string(key.id)},
+               {key.name},
+               {key.user},
+               {key.type},
+               {std::to_string(key.bits)},
+               {key.fingerprint},
+               {short_time(key.created, now)}});
   }
   return table;
 }
@@ -276,6 +302,9 @@ std::string describe_identity(const client::Identity& identity) {
   if (!identity.groups.empty()) {
     text +=
         fmt::format(" · {} {}", identity.groups.size() == 1 ? "group" : "groups", printable(join_and(identity.groups)));
+  }
+  if (const auto ceilings = describe_ceilings(identity.ceilings); !ceilings.empty()) {
+    text += fmt::format(" · at most {}", ceilings);
   }
   return text;
 }

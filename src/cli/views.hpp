@@ -38,8 +38,9 @@ namespace boruta::cli {
 /// "priority 4, 3 running, 100 waiting"; empty for none.
 [[nodiscard]] std::string describe_ceilings(const client::Ceilings& ceilings);
 [[nodiscard]] Table tokens_table(const std::vector<client::TokenInfo>& tokens, Instant now);
+[[nodiscard]] Table keys_table(const std::vector<client::KeyInfo>& keys, Instant now);
 
-/// "alice · admin · groups ci and kernel".
+/// "alice · admin · groups ci and kernel · at most 3 running".
 [[nodiscard]] std::string describe_identity(const client::Identity& identity);
 
 }  // namespace boruta::cli

@@ -235,7 +235,24 @@ std::string read(const json::object& object, TokenInfo& out) {
   reader.text("Worker", out.worker);
   reader.time("Created", out.created);
   reader.time("Expires", out.expires);
-  reader.boolean("Revoked", out.revoked);
+  reader.time("LastUsed", out.last_used);
+  reader.boolean("Reusable", out.reusable);
+  reader.number("MaxWorkers", out.max_workers);
+  reader.number("Admitted", out.admitted);
+  reader.boolean("InService", out.in_service);
+  return reader.error();
+}
+
+std::string read(const json::object& object, KeyInfo& out) {
+  Reader reader(object, "key");
+  reader.require("ID");
+  reader.number("ID", out.id);
+  reader.text("Name", out.name);
+  reader.text("User", out.user);
+  reader.text("Type", out.type);
+  reader.number("Bits", out.bits);
+  reader.text("Fingerprint", out.fingerprint);
+  reader.time("Created", out.created);
   return reader.error();
 }
 
@@ -265,11 +282,18 @@ std::string read(const json::object& object, EventInfo& out) {
   reader.text("From", out.from);
   reader.text("To", out.to);
   reader.text("Reason", out.reason);
+  reader.text("Address", out.address);
   if (const auto* details = reader.object("Data")) {
     // Details are for the server to choose: what is not as expected is not ours to refuse.
-    if (const auto* name = details->if_contains("name"); name != nullptr && name->is_string()) {
-      out.name = std::string(name->get_string());
-    }
+    const auto text_of = [details](const char* key, std::string& text) {
+      const auto* found = details->if_contains(key);
+      if (found != nullptr && found->is_string()) text = std::string(found->get_string());
+    };
+    text_of("name", out.name);
+    text_of("action", out.action);
+    const auto* times = details->if_contains("times");
+    boost::system::error_code error;
+    if (times != nullptr) out.times = times->to_number<std::uint64_t>(error);
   }
   return reader.error();
 }
@@ -327,20 +351,6 @@ Decoded<std::vector<T>> decode_many(std::string_view text) {
     if (!error.empty()) return std::unexpected(std::move(error));
   }
   return out;
-}
-
-json::array to_array(const std::vector<std::string>& texts) {
-  json::array array;
-  for (const auto& text : texts) array.emplace_back(text);
-  return array;
-}
-
-void put_time(json::object& object, std::string_view key, const std::optional<WallTime>& time) {
-  if (time) object[key] = format_rfc3339(*time);
-}
-
-void put_duration(json::object& object, std::string_view key, const std::optional<Duration>& duration) {
-  if (duration) object[key] = format_duration(*duration);
 }
 
 }  // namespace
@@ -401,10 +411,29 @@ Decoded<Identity> decode_identity(std::string_view text) { return decode_one<Ide
 Decoded<std::vector<Identity>> decode_identities(std::string_view text) { return decode_many<Identity>(text); }
 Decoded<VersionInfo> decode_version(std::string_view text) { return decode_one<VersionInfo>(text); }
 Decoded<std::vector<TokenInfo>> decode_tokens(std::string_view text) { return decode_many<TokenInfo>(text); }
+Decoded<std::vector<KeyInfo>> decode_keys(std::string_view text) { return decode_many<KeyInfo>(text); }
+Decoded<KeyInfo> decode_key(std::string_view text) { return decode_one<KeyInfo>(text); }
 Decoded<IssuedToken> decode_issued_token(std::string_view text) { return decode_one<IssuedToken>(text); }
 Decoded<EventInfo> decode_event(std::string_view text) { return decode_one<EventInfo>(text); }
 Decoded<std::vector<EventInfo>> decode_events(std::string_view text) { return decode_many<EventInfo>(text); }
 Decoded<std::vector<UsageInfo>> decode_usage(std::string_view text) { return decode_many<UsageInfo>(text); }
+
+Decoded<AuditPage> decode_audit(std::string_view text) {
+  const auto value = parse(text);
+  if (!value) return std::unexpected(value.error());
+  const auto* object = value->if_object();
+  const auto* events = object == nullptr ? nullptr : object->if_contains("Events");
+  if (events == nullptr || !events->is_array()) return std::unexpected("the answer is not a page of events");
+  AuditPage page;
+  Reader(*object, "page").number("Next", page.next);
+  for (const auto& item : events->get_array()) {
+    if (!item.is_object()) return std::unexpected("the answer is not a list of JSON objects");
+    auto error = read(item.get_object(), page.events.emplace_back());
+    if (!error.empty()) return std::unexpected(std::move(error));
+    page.lines.push_back(json::serialize(item));
+  }
+  return page;
+}
 
 std::string decode_message(std::string_view text) {
   const auto value = parse(text);
@@ -412,76 +441,6 @@ std::string decode_message(std::string_view text) {
   const auto* message = value->get_object().if_contains("message");
   if (message == nullptr || !message->is_string()) return {};
   return std::string(message->get_string());
-}
-
-std::string encode(const NewRequest& request) {
-  json::object object;
-  auto& caps = object["Caps"].emplace_object();
-  for (const auto& [key, value] : request.caps) caps[key] = value;
-  if (!request.requirements.empty()) object["Requirements"] = to_array(request.requirements);
-  object["Priority"] = request.priority;
-  put_time(object, "ValidAfter", request.valid_after);
-  put_time(object, "Deadline", request.deadline);
-  put_duration(object, "Lease", request.lease);
-  put_duration(object, "ClaimWithin", request.claim_within);
-  return json::serialize(object);
-}
-
-std::string encode(const RequestUpdate& update) {
-  json::object object;
-  if (update.priority) object["Priority"] = *update.priority;
-  put_time(object, "ValidAfter", update.valid_after);
-  put_time(object, "Deadline", update.deadline);
-  return json::serialize(object);
-}
-
-std::string encode(const RequestFilter& filter) {
-  json::object inner;
-  if (!filter.states.empty()) inner["States"] = to_array(filter.states);
-  if (!filter.owners.empty()) inner["Owners"] = to_array(filter.owners);
-  json::object object;
-  object["Filter"] = std::move(inner);
-  return json::serialize(object);
-}
-
-std::string encode(const Ceilings& ceilings) {
-  json::object object;
-  if (ceilings.priority) object["Priority"] = *ceilings.priority;
-  if (ceilings.running) object["Running"] = *ceilings.running;
-  if (ceilings.waiting) object["Waiting"] = *ceilings.waiting;
-  return json::serialize(object);
-}
-
-std::string encode(const NewUser& user) {
-  json::object object;
-  object["Name"] = user.name;
-  object["Groups"] = to_array(user.groups);
-  if (!user.role.empty()) object["Role"] = user.role;
-  return json::serialize(object);
-}
-
-std::string encode(const Groups& groups) { return json::serialize(to_array(groups)); }
-
-std::string encode_set_state(std::string_view state, std::string_view reason, bool drain) {
-  json::object object;
-  object["WorkerState"] = state;
-  if (!reason.empty()) object["Reason"] = reason;
-  if (drain) object["Drain"] = true;
-  return json::serialize(object);
-}
-
-std::string encode_member(std::string_view name, std::string_view text) {
-  json::object object;
-  object[name] = text;
-  return json::serialize(object);
-}
-
-std::string encode_worker_token(std::string_view name, bool reusable) {
-  json::object object;
-  object["Role"] = "worker";
-  object["Name"] = name;
-  if (reusable) object["Reusable"] = true;
-  return json::serialize(object);
 }
 
 }  // namespace boruta::client

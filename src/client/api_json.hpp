@@ -30,9 +30,12 @@ using Decoded = std::expected<T, std::string>;
 [[nodiscard]] Decoded<std::vector<Identity>> decode_identities(std::string_view json);
 [[nodiscard]] Decoded<VersionInfo> decode_version(std::string_view json);
 [[nodiscard]] Decoded<std::vector<TokenInfo>> decode_tokens(std::string_view json);
+[[nodiscard]] Decoded<std::vector<KeyInfo>> decode_keys(std::string_view json);
+[[nodiscard]] Decoded<KeyInfo> decode_key(std::string_view json);
 [[nodiscard]] Decoded<IssuedToken> decode_issued_token(std::string_view json);
 [[nodiscard]] Decoded<EventInfo> decode_event(std::string_view json);
 [[nodiscard]] Decoded<std::vector<EventInfo>> decode_events(std::string_view json);
+[[nodiscard]] Decoded<AuditPage> decode_audit(std::string_view json);
 [[nodiscard]] Decoded<std::vector<UsageInfo>> decode_usage(std::string_view json);
 
 /// The state that the API's word means.
@@ -50,7 +53,8 @@ using Decoded = std::expected<T, std::string>;
 [[nodiscard]] std::string encode(const Groups& groups);
 /// `state` is "IDLE" or "MAINTENANCE"; an empty reason is left out.
 [[nodiscard]] std::string encode_set_state(std::string_view state, std::string_view reason, bool drain);
-[[nodiscard]] std::string encode_worker_token(std::string_view name, bool reusable);
+[[nodiscard]] std::string encode(const NewToken& token);
+[[nodiscard]] std::string encode(const NewKey& key);
 /// An object with one text.
 [[nodiscard]] std::string encode_member(std::string_view name, std::string_view text);
 

@@ -93,6 +93,29 @@ struct EventInfo {
   std::string reason;
   /// The `name` among the details; empty if there is none.
   std::string name;
+  /// Only in an audit: where the actor spoke from, what was asked for in vain, and how often.
+  std::string address;
+  std::string action;
+  std::uint64_t times = 0;
+};
+
+/// What is empty is not looked at.
+struct AuditFilter {
+  /// RFC 3339, or a duration like "7d".
+  std::string since;
+  std::string actor;
+  std::string address;
+  std::string kind;
+  std::string worker;
+  std::optional<RequestId> request;
+};
+
+struct AuditPage {
+  std::vector<EventInfo> events;
+  /// The same as the server wrote them, an object each.
+  std::vector<std::string> lines;
+  /// After which event the next page begins; nothing: this is the last.
+  std::optional<std::uint64_t> next;
 };
 
 /// How long one request had a worker.
@@ -241,7 +264,41 @@ struct TokenInfo {
   std::string worker;
   std::optional<Instant> created;
   std::optional<Instant> expires;
-  bool revoked = false;
+  std::optional<Instant> last_used;
+  bool reusable = false;
+  std::optional<std::uint32_t> max_workers;
+  std::uint32_t admitted = 0;
+  bool in_service = false;
+};
+
+struct NewToken {
+  std::string name;
+  /// "worker", or empty for a user's.
+  std::string role;
+  /// Empty: the caller's own.
+  std::string user;
+  std::optional<WallTime> expires;
+  bool reusable = false;
+  std::optional<std::uint32_t> max_workers;
+  bool in_service = false;
+};
+
+struct KeyInfo {
+  std::uint64_t id = 0;
+  std::string name;
+  std::string user;
+  std::string type;
+  unsigned bits = 0;
+  std::string fingerprint;
+  std::optional<Instant> created;
+};
+
+struct NewKey {
+  /// The line of a .pub file.
+  std::string key;
+  std::string name;
+  /// Empty: the caller's own.
+  std::string user;
 };
 
 struct NewUser {

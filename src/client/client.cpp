@@ -226,6 +226,24 @@ Task<Answer<Reply<std::vector<UsageInfo>>>> Client::usage(std::string since) {
   co_return read(std::move(body), &decode_usage);
 }
 
+Task<Answer<AuditPage>> Client::audit(AuditFilter filter, std::uint64_t after) {
+  auto path = fmt::format("audit?after={}", after);
+  const auto add = [&path](std::string_view name, const std::string& value) {
+    if (!value.empty()) path += fmt::format("&{}={}", name, encode_segment(value));
+  };
+  add("since", filter.since);
+  add("actor", filter.actor);
+  add("address", filter.address);
+  add("kind", filter.kind);
+  add("worker", filter.worker);
+  if (filter.request) path += fmt::format("&request={}", filter.request->value);
+  auto body = co_await get(std::move(path));
+  if (!body) co_return std::unexpected(std::move(body.error()));
+  auto page = decode_audit(*body);
+  if (!page) co_return std::unexpected(protocol_error(200, page.error()));
+  co_return std::move(*page);
+}
+
 Task<Answer<Reply<std::vector<WorkerInfo>>>> Client::list_workers() {
   auto body = co_await get("workers/");
   co_return read(std::move(body), &decode_workers);
@@ -289,17 +307,35 @@ Task<Answer<Reply<std::vector<TokenInfo>>>> Client::list_tokens() {
   co_return read(std::move(body), &decode_tokens);
 }
 
-Task<Answer<Reply<IssuedToken>>> Client::add_worker_token(std::string name, bool reusable) {
+Task<Answer<Reply<IssuedToken>>> Client::add_token(NewToken token) {
   Call call;
   call.method = "POST";
   call.path = "tokens/";
-  call.body = encode_worker_token(name, reusable);
+  call.body = encode(token);
   auto body = co_await send(std::move(call));
   co_return read(std::move(body), &decode_issued_token);
 }
 
 Task<Answer<void>> Client::revoke_token(std::uint64_t id) {
   co_return co_await change("DELETE", fmt::format("tokens/{}", id), std::string());
+}
+
+Task<Answer<Reply<std::vector<KeyInfo>>>> Client::list_keys() {
+  auto body = co_await get("keys/");
+  co_return read(std::move(body), &decode_keys);
+}
+
+Task<Answer<Reply<KeyInfo>>> Client::add_key(NewKey key) {
+  Call call;
+  call.method = "POST";
+  call.path = "keys/";
+  call.body = encode(key);
+  auto body = co_await send(std::move(call));
+  co_return read(std::move(body), &decode_key);
+}
+
+Task<Answer<void>> Client::remove_key(std::uint64_t id) {
+  co_return co_await change("DELETE", fmt::format("keys/{}", id), std::string());
 }
 
 void Client::abort() {

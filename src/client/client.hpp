@@ -63,6 +63,9 @@ class Client {
   /// The jobs that ran since then; `since` is RFC 3339 or a duration like "7d".
   Task<Answer<Reply<std::vector<UsageInfo>>>> usage(std::string since);
 
+  /// What happened after the event `after`, oldest first; a page may be empty and not the last.
+  Task<Answer<AuditPage>> audit(AuditFilter filter, std::uint64_t after);
+
   Task<Answer<Reply<std::vector<WorkerInfo>>>> list_workers();
   Task<Answer<Reply<WorkerInfo>>> get_worker(std::string uuid);
   /// `state` is "IDLE" or "MAINTENANCE". Returns when the server has taken it up, not when it is done.
@@ -81,10 +84,14 @@ class Client {
   Task<Answer<void>> delete_user(std::string name);
 
   Task<Answer<Reply<std::vector<TokenInfo>>>> list_tokens();
-  /// For one worker, or for any number if it is `reusable`. Sent once, as add_user is. kUnreachable: the token may be
-  /// there all the same.
-  Task<Answer<Reply<IssuedToken>>> add_worker_token(std::string name, bool reusable = false);
+  /// Sent once, as add_user is. kUnreachable: the token may be there all the same.
+  Task<Answer<Reply<IssuedToken>>> add_token(NewToken token);
   Task<Answer<void>> revoke_token(std::uint64_t id);
+
+  Task<Answer<Reply<std::vector<KeyInfo>>>> list_keys();
+  /// The number and the fingerprint of what was added.
+  Task<Answer<Reply<KeyInfo>>> add_key(NewKey key);
+  Task<Answer<void>> remove_key(std::uint64_t id);
 
   /// Ends the call under way, which then returns kUnreachable; later calls too, at once.
   void abort();

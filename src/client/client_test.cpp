@@ -117,7 +117,7 @@ TEST(Client, SendsWhatIsAnsweredWithASecretOnlyOnceAndWithoutAKey) {
   NewUser alice;
   alice.name = "alice";
   const auto user = run(fixture.io, fixture.client->add_user(alice));
-  const auto token = run(fixture.io, fixture.client->add_worker_token("rpi4-05"));
+  const auto token = run(fixture.io, fixture.client->add_token({.name = "rpi4-05", .role = "worker"}));
   ASSERT_FALSE(user.has_value() || token.has_value());
   EXPECT_EQ(user.error().kind, ErrorKind::kUnreachable);
   EXPECT_EQ(token.error().kind, ErrorKind::kUnreachable);

@@ -59,6 +59,13 @@ class Applier {
       token.revoked = true;
       touched_.tokens.push_back(id);
     }
+    const auto keys = farm_.keys_by_user_.find(event.id);
+    if (keys == farm_.keys_by_user_.end()) return;
+    for (const auto id : keys->second) {
+      farm_.user_keys_.at(id).removed = true;
+      touched_.user_keys.push_back(id);
+    }
+    farm_.keys_by_user_.erase(keys);
   }
 
   void operator()(const TokenCreated& event) {
@@ -70,12 +77,20 @@ class Applier {
                                           .user = event.user,
                                           .created = event_.at,
                                           .expires = event.expires,
-                                          .reusable = event.reusable});
+                                          .reusable = event.reusable,
+                                          .max_workers = event.max_workers,
+                                          .workers = {},
+                                          .in_service = event.in_service});
     touched_.tokens.push_back(event.id);
   }
 
   void operator()(const TokenBound& event) {
-    farm_.tokens_.at(event.id).bound = event.worker;
+    auto& token = farm_.tokens_.at(event.id);
+    if (token.reusable) {
+      token.workers.push_back(event.worker);
+    } else {
+      token.bound = event.worker;
+    }
     touched_.tokens.push_back(event.id);
   }
 
@@ -83,6 +98,33 @@ class Applier {
     farm_.tokens_.at(event.id).revoked = true;
     touched_.tokens.push_back(event.id);
   }
+
+  void operator()(const TokenUsed& event) {
+    farm_.tokens_.at(event.id).last_used = event_.at;
+    touched_.tokens.push_back(event.id);
+  }
+
+  void operator()(const UserKeyAdded& event) {
+    farm_.keys_by_user_[event.user].insert(event.id);
+    farm_.user_keys_.emplace(event.id, UserKey{.id = event.id,
+                                               .user = event.user,
+                                               .name = event.name,
+                                               .public_key = event.public_key,
+                                               .fingerprint = event.fingerprint,
+                                               .created = event_.at});
+    touched_.user_keys.push_back(event.id);
+  }
+
+  void operator()(const UserKeyRemoved& event) {
+    auto& key = farm_.user_keys_.at(event.id);
+    key.removed = true;
+    auto& left = farm_.keys_by_user_.at(key.user);
+    left.erase(event.id);
+    if (left.empty()) farm_.keys_by_user_.erase(key.user);
+    touched_.user_keys.push_back(event.id);
+  }
+
+  void operator()(const ActionRefused& /*event*/) {}
 
   void operator()(const RequestCreated& event) {
     Request request{.id = event.id,
@@ -138,7 +180,8 @@ class Applier {
                         .claim_by = event.claim_by,
                         .paused_since = std::nullopt,
                         .tunnel_port = event.tunnel_port,
-                        .overdue = event.overdue};
+                        .overdue = event.overdue,
+                        .own_keys = event.own_keys};
     });
     farm_.pass_port(event.tunnel_port);
     change(event.worker, [&](Worker& worker) {
@@ -164,6 +207,12 @@ class Applier {
   void operator()(const JobGranted& event) {
     change_job(event.id, [](Job& job) { job.granted = true; });
     change(farm_.find_open_request(event.id)->job->worker, [](Worker& worker) { worker.respond_by.reset(); });
+  }
+
+  void operator()(const JobKeysChanged& event) {
+    change_job(event.id, [](Job& job) { job.granted = false; });
+    change(farm_.find_open_request(event.id)->job->worker,
+           [&](Worker& worker) { worker.respond_by = event.respond_by; });
   }
 
   void operator()(const JobPaused& event) {
@@ -377,6 +426,7 @@ void apply_event(Farm& farm, const Event& event, Touched& touched) {
   sort_unique(touched.requests);
   sort_unique(touched.workers);
   sort_unique(touched.creations);
+  sort_unique(touched.user_keys);
   sort_unique(touched.offers);
 }
 

@@ -10,7 +10,10 @@ template <class Visit>
 void for_each_ceilings(const Farm& farm, UserId owner, Visit visit) {
   const auto* user = farm.find_user(owner);
   if (user == nullptr) return;
-  visit(std::string{}, user->ceilings);
+  auto own = user->ceilings;
+  const auto usual = farm.policy().waiting_per_user;
+  if (!own.waiting && user->role == Role::kUser && usual > 0) own.waiting = usual;
+  visit(std::string{}, own);
   if (farm.limited_groups().empty()) return;
   for (const auto& group : user->groups) {
     const auto found = farm.limited_groups().find(group);

@@ -161,17 +161,46 @@ struct CreateToken {
   std::string hash;
   std::optional<Instant> expires;
   bool reusable = false;
+  /// Of a reusable one.
+  std::optional<std::uint32_t> max_workers;
+  bool in_service = false;
 };
 
 struct RevokeToken {
   TokenId id;
 };
 
-using CommandBody =
-    std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker, SetWorkerState,
-                 SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent, SetFail, NoteWorker, FinishPrepare,
-                 FinishGrant, FinishEndJob, FinishMaintenance, MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings,
-                 SetGroupCeilings, DeleteUser, CreateToken, RevokeToken>;
+/// Key and fingerprint were checked outside: the core knows nothing of formats.
+struct AddUserKey {
+  /// Whose it becomes; empty: the actor's.
+  std::string user;
+  std::string name;
+  std::string public_key;
+  std::string fingerprint;
+};
+
+struct RemoveUserKey {
+  UserKeyId id;
+};
+
+/// The token was shown. No event unless that was long ago the last time.
+struct NoteTokenUse {
+  TokenId id;
+};
+
+/// The actor was refused `times` times.
+struct NoteRefusal {
+  std::string action;
+  std::string code;
+  std::string reason;
+  std::uint64_t times = 1;
+};
+
+using CommandBody = std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker,
+                                 SetWorkerState, SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent,
+                                 SetFail, NoteWorker, FinishPrepare, FinishGrant, FinishEndJob, FinishMaintenance,
+                                 MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings, SetGroupCeilings, DeleteUser,
+                                 CreateToken, RevokeToken, AddUserKey, RemoveUserKey, NoteTokenUse, NoteRefusal>;
 
 struct Command {
   Actor actor;

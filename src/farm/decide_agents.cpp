@@ -25,13 +25,21 @@ std::expected<WorkerUuid, Refusal> check_registration(const Registration& regist
   return *uuid;
 }
 
-/// Nothing to do for reusable tokens; else the token belongs to the first worker that shows it.
+/// A token belongs to the first worker that shows it; a reusable one admits as many as it may.
 Verdict bind_token(Emitter& out, std::optional<TokenId> id, WorkerUuid uuid) {
   if (!id) return {};
   const auto token = out.farm().tokens().find(*id);
   BORUTA_ASSERT(token != out.farm().tokens().end());
-  if (token->second.reusable || token->second.bound == uuid) return {};
-  if (token->second.bound) {
+  const auto& known = token->second;
+  if (known.bound == uuid || std::ranges::find(known.workers, uuid) != known.workers.end()) return {};
+  if (known.reusable) {
+    if (!known.max_workers) return {};
+    if (known.workers.size() >= *known.max_workers) {
+      return refuse(RefusalCode::kForbidden,
+                    fmt::format("this token has admitted {} of {} workers, and {} is none of them",
+                                known.workers.size(), *known.max_workers, uuid.to_string()));
+    }
+  } else if (known.bound) {
     return refuse(RefusalCode::kForbidden, fmt::format("this token belongs to worker {}, not to {}",
                                                        token->second.bound->to_string(), uuid.to_string()));
   }
@@ -140,6 +148,10 @@ Verdict decide_on(Emitter& out, const RegisterWorker& command) {
                           .generation = command.generation,
                           .dirty = command.job.has_value(),
                           .respond_by = std::nullopt});
+  if (command.token && out.farm().tokens().at(*command.token).in_service) {
+    const Worker fresh{.uuid = *uuid, .generation = command.generation};
+    out.change_state(fresh, WorkerState::kPrepare, "admitted straight to service by its token");
+  }
   return {};
 }
 

@@ -9,18 +9,6 @@
 namespace boruta::farm {
 namespace {
 
-/// Names end up in tables, logs and URLs, so they are of one word.
-Verdict check_name(std::string_view field, const std::string& name, std::size_t limit) {
-  const auto fits = [](unsigned char character) {
-    return std::isalnum(character) != 0 || character == '.' || character == '_' || character == '-' || character == '@';
-  };
-  if (name.empty() || name.size() > limit || !std::ranges::all_of(name, fits)) {
-    return refuse(RefusalCode::kInvalid, fmt::format("{} is \"{}\": 1 to {} letters, digits and . _ - @ are allowed",
-                                                     field, std::string_view(name).substr(0, limit), limit));
-  }
-  return {};
-}
-
 Verdict check_groups(Groups& groups) {
   if (auto wrong = check_limits(groups)) return refuse(RefusalCode::kInvalid, std::move(*wrong));
   normalize(groups);
@@ -47,6 +35,17 @@ std::expected<const User*, Refusal> find_changeable(const Emitter& out, const st
 }
 
 }  // namespace
+
+Verdict check_name(std::string_view field, const std::string& name, std::size_t limit) {
+  const auto fits = [](unsigned char character) {
+    return std::isalnum(character) != 0 || character == '.' || character == '_' || character == '-' || character == '@';
+  };
+  if (name.empty() || name.size() > limit || !std::ranges::all_of(name, fits)) {
+    return refuse(RefusalCode::kInvalid, fmt::format("{} is \"{}\": 1 to {} letters, digits and . _ - @ are allowed",
+                                                     field, std::string_view(name).substr(0, limit), limit));
+  }
+  return {};
+}
 
 Verdict decide_on(Emitter& out, const CreateUser& command) {
   if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
@@ -117,47 +116,6 @@ Verdict decide_on(Emitter& out, const DeleteUser& command) {
     }
   }
   out.add(UserDeleted{.id = (*user)->id});
-  return {};
-}
-
-Verdict decide_on(Emitter& out, const CreateToken& command) {
-  if (auto verdict = check_name("Name", command.name, limits::kTokenNameBytes); !verdict) return verdict;
-  UserId owner{};
-  auto role = Role::kWorker;
-  if (command.role == Role::kWorker) {
-    if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
-  } else {
-    const auto* user =
-        command.user.empty() ? out.farm().find_user(out.actor().user) : out.farm().find_user(command.user);
-    if (user == nullptr) return refuse(RefusalCode::kUserNotFound);
-    if (user->id != out.actor().user) {
-      if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
-    }
-    owner = user->id;
-    role = user->role;
-  }
-  if (command.expires && *command.expires <= out.now().wall) {
-    return refuse(RefusalCode::kInvalid, "Expires is in the past");
-  }
-  out.add(TokenCreated{.id = out.farm().next_token_id(),
-                       .hash = command.hash,
-                       .name = command.name,
-                       .role = role,
-                       .user = owner,
-                       .expires = command.expires,
-                       .reusable = command.role == Role::kWorker && command.reusable});
-  return {};
-}
-
-Verdict decide_on(Emitter& out, const RevokeToken& command) {
-  const auto token = out.farm().tokens().find(command.id);
-  const bool known = token != out.farm().tokens().end() && !token->second.revoked;
-  const bool own = known && token->second.role != Role::kWorker && token->second.user == out.actor().user;
-  if (!own) {
-    if (auto verdict = check_admin(out.actor()); !verdict) return verdict;
-  }
-  if (!known) return refuse(RefusalCode::kTokenNotFound);
-  out.add(TokenRevoked{.id = command.id});
   return {};
 }
 

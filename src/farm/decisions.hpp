@@ -17,6 +17,8 @@ using Verdict = std::expected<void, Refusal>;
 }
 
 [[nodiscard]] Verdict check_admin(const Actor& actor);
+/// Names end up in tables, logs and URLs, so they are of one word.
+[[nodiscard]] Verdict check_name(std::string_view field, const std::string& name, std::size_t limit);
 [[nodiscard]] Verdict check_reason(const std::string& reason);
 
 /// The job's lease clock goes on after it stood still for `pause`; what was left of its time is left still.
@@ -47,5 +49,9 @@ using Verdict = std::expected<void, Refusal>;
 [[nodiscard]] Verdict decide_on(Emitter& out, const DeleteUser& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const CreateToken& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const RevokeToken& command);
+[[nodiscard]] Verdict decide_on(Emitter& out, const AddUserKey& command);
+[[nodiscard]] Verdict decide_on(Emitter& out, const RemoveUserKey& command);
+[[nodiscard]] Verdict decide_on(Emitter& out, const NoteTokenUse& command);
+[[nodiscard]] Verdict decide_on(Emitter& out, const NoteRefusal& command);
 
 }  // namespace boruta::farm

@@ -53,10 +53,13 @@ struct TokenCreated {
   UserId user{};
   std::optional<Instant> expires;
   bool reusable = false;
+  std::optional<std::uint32_t> max_workers;
+  bool in_service = false;
 
   friend bool operator==(const TokenCreated&, const TokenCreated&) = default;
 };
 
+/// A reusable token has admitted one more worker, any other belongs to this one from now on.
 struct TokenBound {
   TokenId id;
   WorkerUuid worker;
@@ -125,6 +128,7 @@ struct JobStarted {
   Instant respond_by{};
   std::uint16_t tunnel_port = 0;
   bool overdue = false;
+  bool own_keys = false;
 
   friend bool operator==(const JobStarted&, const JobStarted&) = default;
 };
@@ -307,6 +311,50 @@ struct GroupCeilingsSet {
   friend bool operator==(const GroupCeilingsSet&, const GroupCeilingsSet&) = default;
 };
 
+struct UserKeyAdded {
+  UserKeyId id;
+  UserId user{};
+  std::string name;
+  std::string public_key;
+  std::string fingerprint;
+
+  friend bool operator==(const UserKeyAdded&, const UserKeyAdded&) = default;
+};
+
+struct UserKeyRemoved {
+  UserKeyId id;
+
+  friend bool operator==(const UserKeyRemoved&, const UserKeyRemoved&) = default;
+};
+
+/// The keys that open a running job's worker are no longer those that the agent was told: it must be told anew.
+struct JobKeysChanged {
+  RequestId id;
+  /// Nothing while the agent is away.
+  std::optional<Instant> respond_by;
+
+  friend bool operator==(const JobKeysChanged&, const JobKeysChanged&) = default;
+};
+
+/// The token was shown for the first time in limits::kTokenUseStep.
+struct TokenUsed {
+  TokenId id;
+
+  friend bool operator==(const TokenUsed&, const TokenUsed&) = default;
+};
+
+/// For the audit alone: the actor was refused, so often since the last of these.
+struct ActionRefused {
+  /// "POST /api/v1/users/", "register".
+  std::string action;
+  /// The refusal's code in a word: "forbidden".
+  std::string code;
+  std::string reason;
+  std::uint64_t times = 1;
+
+  friend bool operator==(const ActionRefused&, const ActionRefused&) = default;
+};
+
 /// New kinds go to the end: their place is their name in no store, but the codec's table follows this order.
 using EventBody =
     std::variant<ServerStarted, UserCreated, UserGroupsSet, UserDeleted, TokenCreated, TokenBound, TokenRevoked,
@@ -314,7 +362,8 @@ using EventBody =
                  JobGranted, JobPaused, JobResumed, JobTunnelMoved, WorkerRegistered, WorkerChanged,
                  WorkerChangePending, WorkerConnected, WorkerDisconnected, WorkerLost, WorkerStateChanged,
                  WorkerPrepared, WorkerCleaned, WorkerTold, WorkerNoted, WorkerDrainSet, WorkerGroupsSet,
-                 WorkerDeregistered, UserCeilingsSet, GroupCeilingsSet>;
+                 WorkerDeregistered, UserCeilingsSet, GroupCeilingsSet, UserKeyAdded, UserKeyRemoved, JobKeysChanged,
+                 TokenUsed, ActionRefused>;
 
 struct Event {
   EventSeq seq;

@@ -49,6 +49,10 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     }
     requests_.append(std::move(request));
   }
+  for (const auto& key : rows.user_keys) {
+    user_keys_.emplace(key.id, key);
+    if (!key.removed) keys_by_user_[key.user].insert(key.id);
+  }
   for (const auto& creation : rows.creations) add_creation(creation);
   for (const auto& worker : rows.workers) move_timeout(worker.uuid, {}, timeout_of(add_worker(worker)));
 }
@@ -86,6 +90,14 @@ const Token* Farm::find_token(std::string_view hash) const {
   return id == nullptr ? nullptr : find_in(tokens_, *id);
 }
 
+std::vector<const UserKey*> Farm::keys_of(UserId user) const {
+  std::vector<const UserKey*> keys;
+  if (const auto* ids = find_in(keys_by_user_, user)) {
+    for (const auto id : *ids) keys.push_back(&user_keys_.at(id));
+  }
+  return keys;
+}
+
 const Creation* Farm::find_creation(UserId owner, std::string_view key) const {
   const auto* id = find_in(creations_by_key_, std::pair(owner, std::string(key)));
   return id == nullptr ? nullptr : find_in(creations_, *id);
@@ -107,6 +119,10 @@ void Farm::remove_oldest_creation() {
 UserId Farm::next_user_id() const { return UserId{users_.empty() ? 1 : users_.rbegin()->first.value + 1}; }
 
 TokenId Farm::next_token_id() const { return TokenId{tokens_.empty() ? 1 : tokens_.rbegin()->first.value + 1}; }
+
+UserKeyId Farm::next_user_key_id() const {
+  return UserKeyId{user_keys_.empty() ? 1 : user_keys_.rbegin()->first.value + 1};
+}
 
 NextDeadline Farm::next_deadline() const {
   const auto instant = [](const auto& item) { return item ? std::optional(item->first) : std::nullopt; };
@@ -138,6 +154,7 @@ Rows Farm::rows() const {
   values(tokens_, rows.tokens);
   values(workers_, rows.workers);
   values(creations_, rows.creations);
+  values(user_keys_, rows.user_keys);
   rows.requests.reserve(requests_.size());
   for (std::uint64_t id = 1; id <= requests_.size(); ++id) {
     const auto request = requests_.find(RequestId{id});

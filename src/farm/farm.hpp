@@ -68,8 +68,14 @@ class Farm {
   /// WAITING and IN PROGRESS requests.
   [[nodiscard]] const std::set<RequestId>& open_requests() const { return open_requests_; }
 
+  /// Also removed ones.
+  [[nodiscard]] const std::map<UserKeyId, UserKey>& user_keys() const { return user_keys_; }
+  /// Those with which `user` logs in, oldest first.
+  [[nodiscard]] std::vector<const UserKey*> keys_of(UserId user) const;
+
   [[nodiscard]] UserId next_user_id() const;
   [[nodiscard]] TokenId next_token_id() const;
+  [[nodiscard]] UserKeyId next_user_key_id() const;
 
   [[nodiscard]] NextDeadline next_deadline() const;
   /// WAITING request whose deadline is the earliest, with the instant (wall).
@@ -113,11 +119,14 @@ class Farm {
   std::map<std::string, LimitedGroup, std::less<>> groups_;
   std::map<TokenId, Token> tokens_;
   std::map<RequestId, Creation> creations_;
+  std::map<UserKeyId, UserKey> user_keys_;
 
   // Derived from the above.
   std::unordered_map<WorkerUuid, Worker*> workers_by_uuid_;
   std::map<std::string, UserId, std::less<>> users_by_name_;
   std::map<std::string, TokenId, std::less<>> tokens_by_hash_;
+  /// Not the removed ones.
+  std::map<UserId, std::set<UserKeyId>> keys_by_user_;
   std::map<std::pair<UserId, std::string>, RequestId, std::less<>> creations_by_key_;
   Loads loads_;
   std::set<RequestId> open_requests_;

@@ -39,6 +39,8 @@ struct Policy {
   Duration overdue_after = std::chrono::hours(24);
   /// Off: everybody acts as one owner who may do everything, and groups restrict nobody.
   bool access_control = true;
+  /// A user without a ceiling of their own may have so many requests waiting; admins any number. Zero: so may users.
+  std::uint32_t waiting_per_user = 0;
   /// Jobs' tunnels listen on ports from this range, both ends included.
   std::uint16_t first_tunnel_port = 30'000;
   std::uint16_t last_tunnel_port = 39'999;

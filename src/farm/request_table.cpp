@@ -135,6 +135,7 @@ void exchange_job(Archive& archive, AnyJob& job, Instant created) {
   archive.number(job.tunnel_port);
   archive.number(job.granted);
   archive.number(job.overdue);
+  archive.number(job.own_keys);
 }
 
 /// All but what the columns and the chunk hold.

@@ -40,7 +40,8 @@ Job some_job() {
              .pause_used = 7ns,
              .tunnel_port = 39'999,
              .granted = true,
-             .overdue = true};
+             .overdue = true,
+             .own_keys = true};
 }
 
 /// `request`, filed and ended: as it is found then.

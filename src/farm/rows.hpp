@@ -15,6 +15,7 @@ struct Rows {
   std::vector<Request> requests;
   std::vector<Worker> workers;
   std::vector<Creation> creations;
+  std::vector<UserKey> user_keys;
   EventSeq last_event;
 
   friend bool operator==(const Rows&, const Rows&) = default;
@@ -28,12 +29,13 @@ struct Touched {
   std::vector<RequestId> requests;
   std::vector<WorkerUuid> workers;
   std::vector<RequestId> creations;
+  std::vector<UserKeyId> user_keys;
   /// Of the workers, those that came, went, or changed what they offer to whom: capabilities and groups.
   std::vector<WorkerUuid> offers;
 
   [[nodiscard]] bool empty() const {
     return users.empty() && groups.empty() && tokens.empty() && requests.empty() && workers.empty() &&
-           creations.empty();
+           creations.empty() && user_keys.empty();
   }
 };
 

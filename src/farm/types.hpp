@@ -34,6 +34,9 @@ enum class Role : std::uint8_t { kUser, kAdmin, kWorker };
   return state != RequestState::kWaiting && state != RequestState::kInProgress;
 }
 
+/// A public key that a user registered. Counted from 1.
+using UserKeyId = NumericId<struct UserKeyTag>;
+
 /// 1 (most important) to 16.
 struct Priority {
   std::uint8_t value = 8;
@@ -50,6 +53,8 @@ struct Actor {
   WorkerUuid worker{};
   /// As people know it: a user's name, a worker's name, "server".
   std::string name = "server";
+  /// Where it spoke from, as an IP literal; empty where nobody did.
+  std::string address = {};
 
   friend bool operator==(const Actor&, const Actor&) = default;
 };
@@ -103,9 +108,33 @@ struct Token {
   /// A worker token admits any worker if it is reusable, else the first that uses it and no other.
   bool reusable = false;
   std::optional<WorkerUuid> bound;
+  /// A reusable one: how many different workers it admits; nothing: any number.
+  std::optional<std::uint32_t> max_workers;
+  /// Those that it has admitted, where they are counted.
+  std::vector<WorkerUuid> workers;
+  /// A new worker that it admits goes into service at once.
+  bool in_service = false;
+  /// To within limits::kTokenUseStep; nothing: never.
+  std::optional<Instant> last_used;
   bool revoked = false;
 
   friend bool operator==(const Token&, const Token&) = default;
+};
+
+/// A public key with which its user logs in to the workers of their jobs.
+struct UserKey {
+  UserKeyId id;
+  UserId user{};
+  /// For people: "alice@laptop".
+  std::string name;
+  /// As authorized_keys has it, without options and comment: "ssh-ed25519 AAAA…".
+  std::string public_key;
+  /// "SHA256:…"
+  std::string fingerprint;
+  Instant created{};
+  bool removed = false;
+
+  friend bool operator==(const UserKey&, const UserKey&) = default;
 };
 
 struct Job {
@@ -126,6 +155,8 @@ struct Job {
   bool granted = false;
   /// It went before more important ones, since its request had waited for so long (see Policy::overdue_after).
   bool overdue = false;
+  /// The owner's registered keys open the worker, and no other.
+  bool own_keys = false;
 
   friend bool operator==(const Job&, const Job&) = default;
 };

@@ -1,5 +1,9 @@
 #include "http/answers.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
 #include <string>
 
 namespace boruta::http {
@@ -12,8 +16,16 @@ HttpResponse json_response(unsigned status) {
 
 HttpResponse refused(const Refusal& refusal) {
   auto response = error_response(http_status_of(refusal.code), message_of(refusal));
-  response.refusal = refusal.code;
+  response.refusal = refusal;
   if (refusal.code == RefusalCode::kUnauthenticated) response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  return response;
+}
+
+HttpResponse refused_for(Duration wait, std::string detail) {
+  const auto seconds = std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
+  detail += fmt::format(", try again in {} s", seconds);
+  auto response = refused({.code = RefusalCode::kTooMany, .detail = std::move(detail)});
+  response.headers.push_back({"Retry-After", std::to_string(seconds)});
   return response;
 }
 

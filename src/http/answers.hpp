@@ -3,6 +3,7 @@
 #include <expected>
 #include <utility>
 
+#include "base/instant.hpp"
 #include "base/refusal.hpp"
 #include "http/message.hpp"
 
@@ -13,6 +14,8 @@ namespace boruta::http {
 [[nodiscard]] HttpResponse json_response(unsigned status = 200);
 
 [[nodiscard]] HttpResponse refused(const Refusal& refusal);
+/// 429: `detail` says what there is too much of, and the answer when to try again.
+[[nodiscard]] HttpResponse refused_for(Duration wait, std::string detail);
 
 /// Adds Boruta-List-Total, -Remaining and -Batch-Size.
 void add_list_headers(HttpResponse& response, std::size_t total, std::size_t remaining, std::size_t batch);

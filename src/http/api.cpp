@@ -1,6 +1,8 @@
 #include "http/api.hpp"
 
-#include <array>
+#include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/assert.hpp"
 #include "base/json.hpp"
@@ -16,6 +18,30 @@ namespace {
 
 constexpr std::string_view kApiVersion = "v1";
 constexpr std::string_view kApiState = "devel";
+/// Who shows no token that opens something.
+constexpr std::string_view kNobody = "nobody";
+
+bool is_of_access(RefusalCode code) { return code == RefusalCode::kUnauthenticated || code == RefusalCode::kForbidden; }
+
+/// What was asked for: "POST /api/v1/reqs/42/close".
+std::string action_of(const Call& call, const Route& route) {
+  constexpr std::string_view kPlaceholder = ":id";
+  constexpr std::size_t kLongestId = 64;
+  std::string path(route.pattern);
+  const auto place = path.find(kPlaceholder);
+  const auto plain = [](char letter) { return letter > ' ' && letter <= '~'; };
+  if (place != std::string::npos && call.id.size() <= kLongestId && std::ranges::all_of(call.id, plain)) {
+    path.replace(place, kPlaceholder.size(), call.id);
+  }
+  return fmt::format("{} {}", to_string(route.method), path);
+}
+
+/// An IPv4 address mapped into IPv6 is meant as IPv4.
+std::string_view unmapped(std::string_view address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  const bool mapped = address.starts_with(kMapped) && address.find('.') != std::string_view::npos;
+  return mapped ? address.substr(kMapped.size()) : address;
+}
 
 }  // namespace
 
@@ -56,6 +82,7 @@ std::span<const Route> Api::routes() {
       {kGet, "/api/v1/workers/:id/events", kUser, &Api::get_worker_events},
       {kGet, "/api/v1/events", kUser, &Api::get_events},
       {kGet, "/api/v1/usage", kUser, &Api::get_usage},
+      {kGet, "/api/v1/audit", kAdmin, &Api::get_audit},
       {kGet, "/api/v1/users/", kAdmin, &Api::list_users},
       {kPost, "/api/v1/users/", kAdmin, &Api::create_user},
       {kPost, "/api/v1/users/:id/groups", kAdmin, &Api::set_user_groups},
@@ -66,6 +93,9 @@ std::span<const Route> Api::routes() {
       {kGet, "/api/v1/tokens/", kUser, &Api::list_tokens},
       {kPost, "/api/v1/tokens/", kUser, &Api::create_token},
       {kDelete, "/api/v1/tokens/:id", kUser, &Api::revoke_token},
+      {kGet, "/api/v1/keys/", kUser, &Api::list_keys},
+      {kPost, "/api/v1/keys/", kUser, &Api::add_key},
+      {kDelete, "/api/v1/keys/:id", kUser, &Api::remove_key},
       {kGet, "/healthz", kAnyone, &Api::get_healthz},
       {kGet, "/readyz", kAnyone, &Api::get_readyz},
       {kGet, "/metrics", kAnyone, &Api::get_metrics},
@@ -81,6 +111,8 @@ Api::Api(Options options)
       metrics_(*options.metrics),
       tunnels_(*options.tunnels),
       boards_(*options.boards),
+      refusals_(*options.refusals),
+      limits_(options.limits),
       version_(std::move(options.version)),
       openapi_(openapi_document(version_)),
       advertise_(std::move(options.advertise)),
@@ -94,10 +126,14 @@ Task<HttpResponse> Api::handle(const HttpRequest* request) {
   if (is_preflight(*request)) {
     response = answer_preflight(*request, router_.methods_at(request->path));
   } else {
-    response = co_await route(request, match);
+    Call call{.request = request, .actor = {}, .id = {}};
+    response = co_await route(&call, match);
     add_cors_headers(*request, response);
+    if (response.refusal && is_of_access(response.refusal->code)) {
+      refusals_.note(call.actor, action_of(call, *match->route), *response.refusal);
+    }
   }
-  if (response.refusal) metrics_.count_refusal(server::Metrics::Client::kUser, *response.refusal);
+  if (response.refusal) metrics_.count_refusal(server::Metrics::Client::kUser, response.refusal->code);
   route_metrics_.count(match ? match->route : nullptr, response.status, clock_.now().lease - arrived);
   co_return response;
 }
@@ -113,33 +149,64 @@ bool Api::may_wait(const HttpRequest& request) const {
   return match && match->route->waits;
 }
 
-Task<HttpResponse> Api::route(const HttpRequest* request, std::optional<RouteMatch> match) {
-  if (!match) co_return router_.answer_unrouted(*request);
-  Call call{.request = request, .actor = {}, .id = {}};
+Task<HttpResponse> Api::route(Call* call, std::optional<RouteMatch> match) {
+  if (!match) co_return router_.answer_unrouted(*call->request);
   auto id = percent_decode(match->id);
   if (!id) co_return error_response(400, "invalid request: the path holds a % without two hexadecimal digits");
-  call.id = std::move(*id);
-  if (match->route->caller != Caller::kAnyone) {
-    auto actor = co_await authenticate(bearer_token(*request), match->route->caller);
-    if (!actor) co_return refused(actor.error());
-    call.actor = std::move(*actor);
-  }
-  co_return co_await (this->*match->route->handler)(&call);
+  call->id = std::move(*id);
+  auto refusal = co_await admit(call, match->route);
+  if (refusal) co_return std::move(*refusal);
+  co_return co_await (this->*match->route->handler)(call);
 }
 
-Task<std::expected<farm::Actor, Refusal>> Api::authenticate(std::optional<Secret> token, Caller caller) {
+Task<std::optional<HttpResponse>> Api::admit(Call* call, const Route* route) {
+  constexpr std::string_view kTooFast = "more requests came from you than the server takes";
+  const auto client = client_of(call->request->peer_address);
+  const auto now = clock_.now().lease;
+  if (route->caller == Caller::kAnyone) {
+    if (const auto wait = limits_.take_request(client, now)) co_return refused_for(*wait, std::string(kTooFast));
+    co_return std::nullopt;
+  }
+  const std::string address(unmapped(call->request->peer_address));
+  call->actor = farm::Actor{.kind = farm::Actor::Kind::kUser, .name = std::string(kNobody), .address = address};
+  auto token = bearer_token(*call->request);
+  const bool shown = token.has_value();
+  auto actor = co_await authenticate(std::move(token), address);
+  if (!actor) {
+    if (const auto wait = limits_.take_request(client, now)) co_return refused_for(*wait, std::string(kTooFast));
+    const bool bad = shown && actor.error().code == RefusalCode::kUnauthenticated;
+    const auto wait = bad ? limits_.take_bad_token(client, now) : std::nullopt;
+    if (wait) co_return refused_for(*wait, "too many tokens that open nothing came from you");
+    co_return refused(actor.error());
+  }
+  call->actor = std::move(*actor);
+  const bool named = coordinator_.engine().farm().policy().access_control;
+  if (const auto wait = limits_.take_request(named ? "user " + call->actor.name : client, now)) {
+    co_return refused_for(*wait, std::string(kTooFast));
+  }
+  if (route->caller == Caller::kAdmin && call->actor.kind != farm::Actor::Kind::kAdmin) {
+    co_return refused({.code = RefusalCode::kForbidden, .detail = "only admins may do this"});
+  }
+  co_return std::nullopt;
+}
+
+Task<std::expected<farm::Actor, Refusal>> Api::authenticate(std::optional<Secret> token, std::string address) {
   auto identify = [token = std::move(token)](server::View& view) {
     // A token is told to nobody before it is durable, and one that is being revoked need not be honoured any more.
     view.depends_on(EventSeq{});
     return server::authenticate_user(view.farm(), token, view.now());
   };
-  auto actor = co_await coordinator_.read(std::move(identify));
-  if (!actor) co_return std::unexpected(actor.error());
-  if (!*actor) co_return std::unexpected((*actor).error());
-  if (caller == Caller::kAdmin && (*actor)->kind != farm::Actor::Kind::kAdmin) {
-    co_return std::unexpected(Refusal{.code = RefusalCode::kForbidden, .detail = "only admins may do this"});
+  auto login = co_await coordinator_.read(std::move(identify));
+  if (!login) co_return std::unexpected(login.error());
+  if (!*login) co_return std::unexpected((*login).error());
+  auto actor = std::move((*login)->actor);
+  actor.address = std::move(address);
+  // A use that cannot be written now is noted by a later one.
+  if ((*login)->note_use) {
+    farm::CommandBody note = farm::NoteTokenUse{.id = *(*login)->note_use};
+    co_await submit(actor, std::move(note));
   }
-  co_return std::move(**actor);
+  co_return actor;
 }
 
 Task<std::expected<farm::Events, Refusal>> Api::submit(farm::Actor actor, farm::CommandBody body) {

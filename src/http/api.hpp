@@ -8,6 +8,7 @@
 #include "base/refusal.hpp"
 #include "base/secret.hpp"
 #include "farm/command.hpp"
+#include "http/client_limits.hpp"
 #include "http/message.hpp"
 #include "http/route_metrics.hpp"
 #include "http/router.hpp"
@@ -15,6 +16,7 @@
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 #include "server/metrics.hpp"
+#include "server/refusal_log.hpp"
 #include "server/tunnels.hpp"
 
 namespace boruta::http {
@@ -35,6 +37,8 @@ class Api final : public Application {
     server::Metrics* metrics = nullptr;
     const server::TunnelWatch* tunnels = nullptr;
     server::AgentBoards* boards = nullptr;
+    server::RefusalLog* refusals = nullptr;
+    ClientLimits::Options limits;
     /// The server's own version.
     std::string version;
     /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
@@ -51,8 +55,11 @@ class Api final : public Application {
   [[nodiscard]] static std::span<const Route> routes();
 
  private:
-  Task<HttpResponse> route(const HttpRequest* request, std::optional<RouteMatch> match);
-  Task<std::expected<farm::Actor, Refusal>> authenticate(std::optional<Secret> token, Caller caller);
+  Task<HttpResponse> route(Call* call, std::optional<RouteMatch> match);
+  /// Who calls, and whether they may call the route at all; else the answer.
+  Task<std::optional<HttpResponse>> admit(Call* call, const Route* route);
+  /// `address`: where they call from.
+  Task<std::expected<farm::Actor, Refusal>> authenticate(std::optional<Secret> token, std::string address);
   /// Submits and answers with an empty body of `status`, or the refusal.
   Task<HttpResponse> change(farm::Actor actor, farm::CommandBody body, unsigned status);
   Task<std::expected<farm::Events, Refusal>> submit(farm::Actor actor, farm::CommandBody body);
@@ -93,6 +100,7 @@ class Api final : public Application {
 
   Task<HttpResponse> get_events(const Call* call);
   Task<HttpResponse> get_usage(const Call* call);
+  Task<HttpResponse> get_audit(const Call* call);
 
   Task<HttpResponse> list_users(const Call* call);
   Task<HttpResponse> create_user(const Call* call);
@@ -104,6 +112,9 @@ class Api final : public Application {
   Task<HttpResponse> list_tokens(const Call* call);
   Task<HttpResponse> create_token(const Call* call);
   Task<HttpResponse> revoke_token(const Call* call);
+  Task<HttpResponse> list_keys(const Call* call);
+  Task<HttpResponse> add_key(const Call* call);
+  Task<HttpResponse> remove_key(const Call* call);
 
   server::Coordinator& coordinator_;
   const server::Committer& committer_;
@@ -112,6 +123,8 @@ class Api final : public Application {
   server::Metrics& metrics_;
   const server::TunnelWatch& tunnels_;
   server::AgentBoards& boards_;
+  server::RefusalLog& refusals_;
+  ClientLimits limits_;
   std::string version_;
   /// What describes this API, as it is served.
   std::string openapi_;

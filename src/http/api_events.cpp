@@ -2,6 +2,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
+#include <concepts>
 #include <functional>
 #include <limits>
 
@@ -45,10 +46,17 @@ struct EventFilter {
   std::optional<WorkerUuid> worker;
 };
 
+/// Who may use the farm and how, and what was refused to whom: no other user's business.
+template <class Event>
+constexpr bool kForAdmins = std::same_as<Event, farm::UserCreated> || std::same_as<Event, farm::UserGroupsSet> ||
+                            std::same_as<Event, farm::UserDeleted> || std::same_as<Event, farm::TokenCreated> ||
+                            std::same_as<Event, farm::TokenBound> || std::same_as<Event, farm::TokenRevoked> ||
+                            std::same_as<Event, farm::TokenUsed> || std::same_as<Event, farm::UserKeyAdded> ||
+                            std::same_as<Event, farm::UserKeyRemoved> || std::same_as<Event, farm::UserCeilingsSet> ||
+                            std::same_as<Event, farm::GroupCeilingsSet> || std::same_as<Event, farm::ActionRefused>;
+
 bool only_for_admins(const farm::EventBody& body) {
-  return std::holds_alternative<farm::UserCreated>(body) || std::holds_alternative<farm::UserGroupsSet>(body) ||
-         std::holds_alternative<farm::UserDeleted>(body) || std::holds_alternative<farm::TokenCreated>(body) ||
-         std::holds_alternative<farm::TokenBound>(body) || std::holds_alternative<farm::TokenRevoked>(body);
+  return std::visit([]<class Event>(const Event&) { return kForAdmins<Event>; }, body);
 }
 
 bool shows(const EventFilter& filter, const farm::Actor& actor, const farm::EventBody& body) {
@@ -202,7 +210,9 @@ Task<HttpResponse> Api::get_events(const Call* call) {
     }
     after = EventSeq{*id};
   }
-  auto authenticate = [this, token = bearer_token(*call->request)] { return this->authenticate(token, Caller::kUser); };
+  auto authenticate = [this, token = bearer_token(*call->request), address = call->actor.address] {
+    return this->authenticate(token, address);
+  };
   HttpResponse response;
   response.headers.push_back({"Content-Type", "text/event-stream"});
   response.headers.push_back({"Cache-Control", "no-store"});

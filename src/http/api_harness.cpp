@@ -54,7 +54,7 @@ Task<std::expected<farm::Events, store::StoreError>> DirectCommitter::read(store
   co_return journal_.read(query);
 }
 
-ApiHarness::ApiHarness(farm::Policy policy, Instant start)
+ApiHarness::ApiHarness(farm::Policy policy, Instant start, ClientLimits::Options limits)
     : clock_(start), committer_(context_.get_executor()), tasks_(context_.get_executor()) {
   server::Coordinator::Wiring wiring{.strand = context_.get_executor(), .clock = &clock_, .committer = &committer_};
   coordinator_ = std::make_unique<server::Coordinator>(std::move(wiring), policy, store::Loaded{});
@@ -63,16 +63,20 @@ ApiHarness::ApiHarness(farm::Policy policy, Instant start)
   metrics_->watch(&tunnels_);
   agents_ = std::make_unique<server::Agents>(coordinator_.get());
   boards_ = std::make_unique<server::AgentBoards>(coordinator_.get(), agents_.get());
+  refusals_ = std::make_unique<server::RefusalLog>(coordinator_.get());
   Api::Options options{.coordinator = coordinator_.get(),
                        .committer = &committer_,
                        .feed = feed_.get(),
                        .metrics = metrics_.get(),
                        .tunnels = &tunnels_,
                        .boards = boards_.get(),
+                       .refusals = refusals_.get(),
+                       .limits = limits,
                        .version = "9.9.9",
                        .advertise = std::nullopt};
   api_ = std::make_unique<Api>(std::move(options));
   tasks_.spawn("coordinator", coordinator_->run());
+  tasks_.spawn("refusals", refusals_->run());
   settle();
   EXPECT_TRUE(submit(farm::CreateUser{
       .name = std::string(farm::kAnonymous), .role = farm::Role::kAdmin, .groups = {}, .token_hash = {}}));

@@ -62,7 +62,8 @@ class ApiHarness {
     using vector::vector;
   };
 
-  explicit ApiHarness(farm::Policy policy, Instant start = Instant(std::chrono::hours(24) * 365 * 50));
+  explicit ApiHarness(farm::Policy policy, Instant start = Instant(std::chrono::hours(24) * 365 * 50),
+                      ClientLimits::Options limits = {});
   ~ApiHarness();
 
   /// The answer; fails the test if there is none without time passing.
@@ -133,6 +134,7 @@ class ApiHarness {
   std::unique_ptr<server::Coordinator> coordinator_;
   std::unique_ptr<server::EventFeed> feed_;
   std::unique_ptr<server::Metrics> metrics_;
+  std::unique_ptr<server::RefusalLog> refusals_;
   FakeTunnelWatch tunnels_;
   std::unique_ptr<server::Agents> agents_;
   std::unique_ptr<server::AgentBoards> boards_;

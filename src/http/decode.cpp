@@ -315,12 +315,15 @@ Decoded<farm::CreateToken> decode_new_token(std::string_view body) {
   farm::CreateToken command;
   std::string role;
   std::optional<WallTime> expires;
+  std::optional<std::int64_t> max_workers;
   const auto read = read_object(body, [&](JsonFields& fields) {
     fields.text("Role", role);
     fields.text("User", command.user);
     fields.text("Name", command.name);
     fields.time("Expires", expires);
     fields.boolean("Reusable", command.reusable);
+    fields.integer("MaxWorkers", max_workers, 1, limits::kWorkersOfToken);
+    fields.boolean("InService", command.in_service);
     if (role == "worker") {
       command.role = farm::Role::kWorker;
     } else if (!role.empty()) {
@@ -329,6 +332,7 @@ Decoded<farm::CreateToken> decode_new_token(std::string_view body) {
   });
   if (!read) return std::unexpected(read.error());
   if (expires) command.expires = expires->at;
+  if (max_workers) command.max_workers = static_cast<std::uint32_t>(*max_workers);
   return command;
 }
 
@@ -336,6 +340,23 @@ Decoded<TokenId> decode_token_id(std::string_view text) {
   const auto number = decode_number(text);
   if (!number) return invalid("ID provided in URL isn't valid");
   return TokenId{*number};
+}
+
+Decoded<NewKey> decode_new_key(std::string_view body) {
+  NewKey wanted;
+  const auto read = read_object(body, [&](JsonFields& fields) {
+    fields.text("Key", wanted.key);
+    fields.text("Name", wanted.name);
+    fields.text("User", wanted.user);
+  });
+  if (!read) return std::unexpected(read.error());
+  return wanted;
+}
+
+Decoded<farm::UserKeyId> decode_key_id(std::string_view text) {
+  const auto number = decode_number(text);
+  if (!number) return invalid("ID provided in URL isn't valid");
+  return farm::UserKeyId{*number};
 }
 
 }  // namespace boruta::http

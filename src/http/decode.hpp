@@ -45,4 +45,14 @@ using Decoded = std::expected<T, Refusal>;
 [[nodiscard]] Decoded<farm::CreateToken> decode_new_token(std::string_view body);
 [[nodiscard]] Decoded<TokenId> decode_token_id(std::string_view text);
 
+struct NewKey {
+  /// The line of a .pub file.
+  std::string key;
+  std::string name;
+  /// Empty: the actor's own.
+  std::string user;
+};
+[[nodiscard]] Decoded<NewKey> decode_new_key(std::string_view body);
+[[nodiscard]] Decoded<farm::UserKeyId> decode_key_id(std::string_view text);
+
 }  // namespace boruta::http

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "server/history.hpp"
+#include "server/public_key.hpp"
 
 namespace boruta::http {
 namespace {
@@ -201,7 +202,7 @@ void write_access(JsonWriter& json, const server::Access& access, std::string_vi
   json.number(access.tunnel_port);
   write_text(json, "Zone", percent == std::string_view::npos ? std::string_view{} : address.substr(percent + 1));
   json.end_object();
-  write_text(json, "Key", access.private_key.reveal());
+  if (!access.private_key.empty()) write_text(json, "Key", access.private_key.reveal());
   write_text(json, "Username", access.username);
   json.key("HostKeys");
   json.texts(access.host_keys);
@@ -250,11 +251,41 @@ void write_token(JsonWriter& json, const farm::Farm& farm, const farm::Token& to
   write_text(json, "Worker", token.bound ? token.bound->to_string() : std::string{});
   json.key("Reusable");
   json.boolean(token.reusable);
+  json.key("MaxWorkers");
+  if (token.max_workers) {
+    json.number(*token.max_workers);
+  } else {
+    json.null();
+  }
+  json.key("Admitted");
+  json.number(token.workers.size());
+  json.key("InService");
+  json.boolean(token.in_service);
+  write_optional(json, "LastUsed", token.last_used);
   json.end_object();
 }
 
-void write_event(JsonWriter& json, const farm::Event& event, Subject about) {
+void write_user_key(JsonWriter& json, const farm::Farm& farm, const farm::UserKey& key) {
+  const auto parsed = server::parse_public_key(key.public_key);
+  const auto* user = farm.find_user(key.user);
   json.begin_object();
+  json.key("ID");
+  json.number(key.id.value);
+  write_text(json, "Name", key.name);
+  write_text(json, "User", user == nullptr ? std::string_view{} : user->name);
+  write_text(json, "Type", parsed ? parsed->type : std::string_view{});
+  json.key("Bits");
+  json.number(parsed ? parsed->bits : 0);
+  write_text(json, "Fingerprint", key.fingerprint);
+  write_text(json, "Key", key.public_key);
+  json.key("Created");
+  json.time(key.created);
+  json.end_object();
+}
+
+namespace {
+
+void write_event_fields(JsonWriter& json, const farm::Event& event, Subject about) {
   json.key("Seq");
   json.number(event.seq.value);
   json.key("Time");
@@ -279,6 +310,20 @@ void write_event(JsonWriter& json, const farm::Event& event, Subject about) {
   write_text(json, "Reason", farm::reason_of(event.body));
   json.key("Data");
   json.raw(server::details_of(event));
+}
+
+}  // namespace
+
+void write_event(JsonWriter& json, const farm::Event& event, Subject about) {
+  json.begin_object();
+  write_event_fields(json, event, about);
+  json.end_object();
+}
+
+void write_audited_event(JsonWriter& json, const farm::Event& event) {
+  json.begin_object();
+  write_event_fields(json, event, Subject::kRequest);
+  write_text(json, "Address", event.actor.address);
   json.end_object();
 }
 

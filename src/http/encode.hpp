@@ -44,10 +44,13 @@ void write_user(JsonWriter& json, const farm::User& user);
 void write_ceilings(JsonWriter& json, const farm::Ceilings& ceilings);
 /// Never its hash.
 void write_token(JsonWriter& json, const farm::Farm& farm, const farm::Token& token);
+void write_user_key(JsonWriter& json, const farm::Farm& farm, const farm::UserKey& key);
 /// Whose history an event is shown in: the start of a job is a change of both its request and its worker.
 enum class Subject : std::uint8_t { kRequest, kWorker };
 
 /// Never a token's hash.
 void write_event(JsonWriter& json, const farm::Event& event, Subject about);
+/// With what only admins see: where the actor spoke from.
+void write_audited_event(JsonWriter& json, const farm::Event& event);
 
 }  // namespace boruta::http

@@ -218,6 +218,8 @@ TEST_F(Histories, RefuseALastEventIdThatIsNone) {
     EXPECT_EQ(answer.status, 400U);
     return std::string(json::parse(answer.body).at("message").as_string());
   };
+  // That the token is used for the first time is an event, too.
+  tell("x");
   EXPECT_EQ(tell("x"), fmt::format("invalid request: Last-Event-ID is \"x\": a number from 0 to {}, the newest "
                                    "event's, is expected",
                                    newest()));

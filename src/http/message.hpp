@@ -65,8 +65,8 @@ struct HttpResponse {
   bool secret = false;
   /// Where given, the body is what comes of it, `body` is empty, and the connection closes behind it.
   std::shared_ptr<BodyStream> stream{};
-  /// The refusal that this tells of, for who counts them.
-  std::optional<RefusalCode> refusal;
+  /// The refusal that this tells of, for who counts and records them.
+  std::optional<Refusal> refusal;
 };
 
 /// "OK", "Not Found", …

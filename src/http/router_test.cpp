@@ -45,6 +45,7 @@ POST /api/v1/workers/:id/deregister admin
 GET /api/v1/workers/:id/events user
 GET /api/v1/events user
 GET /api/v1/usage user
+GET /api/v1/audit admin
 GET /api/v1/users/ admin
 POST /api/v1/users/ admin
 POST /api/v1/users/:id/groups admin
@@ -55,6 +56,9 @@ DELETE /api/v1/users/:id admin
 GET /api/v1/tokens/ user
 POST /api/v1/tokens/ user
 DELETE /api/v1/tokens/:id user
+GET /api/v1/keys/ user
+POST /api/v1/keys/ user
+DELETE /api/v1/keys/:id user
 GET /healthz anyone
 GET /readyz anyone
 GET /metrics anyone

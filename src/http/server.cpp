@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/limits.hpp"
+#include "http/client_limits.hpp"
 #include "http/response_head.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
@@ -57,8 +58,7 @@ class TcpStream final : public ByteStream {
 };
 
 /// Says why, as far as that goes without waiting, and closes.
-void refuse_connection(tcp::socket& socket) {
-  const auto response = error_response(503, "the server has as many connections as it takes, try again later");
+void refuse_connection(tcp::socket& socket, const HttpResponse& response) {
   std::string out;
   append_response_head(out, response, {}, Persistence::kClose);
   out += response.body;
@@ -80,7 +80,10 @@ HttpServer::HttpServer(const Options& options)
       context_(options.executor),
       acceptor_(options.executor),
       acceptors_(options.executor),
-      connections_(options.executor) {
+      connections_(options.executor),
+      tls_(options.tls),
+      connections_per_client_(options.connections_per_client),
+      count_loopback_(options.count_loopback) {
   context_.application = options.application;
   context_.access_log = options.access_log;
   take_time();
@@ -131,21 +134,67 @@ Task<void> HttpServer::accept_connections() {
     if (error) {
       runtime::log_warning("a connection could not be accepted", {{"error", error.message()}});
       co_await runtime::sleep_for(clock_, kAcceptPause);
-    } else if (connections_.size() >= limits::kHttpConnections) {
-      refuse_connection(socket);
     } else {
-      connections_.spawn("http session", serve(std::move(socket)));
+      admit(std::move(socket));
     }
   }
 }
 
-Task<void> HttpServer::serve(tcp::socket socket) {
+void HttpServer::admit(tcp::socket socket) {
+  // To a client that expects TLS nothing could be said.
+  const auto turn_away = [&](unsigned status, std::string_view why) {
+    if (!tls_) refuse_connection(socket, error_response(status, why));
+  };
+  if (connections_.size() >= limits::kHttpConnections) {
+    turn_away(503, "the server has as many connections as it takes, try again later");
+    return;
+  }
+  auto client = counted_client(socket);
+  if (!client.empty() && clients_[client] >= connections_per_client_) {
+    turn_away(429, fmt::format("you have {} connections, which is as many as one client may have: close some first",
+                               clients_[client]));
+    return;
+  }
+  ++clients_[client];
+  connections_.spawn("http session", serve(std::move(socket), std::move(client)));
+}
+
+std::string HttpServer::counted_client(const tcp::socket& socket) const {
+  error_code error;
+  const auto address = socket.remote_endpoint(error).address();
+  if (error || connections_per_client_ == 0) return {};
+  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  const bool loopback =
+      mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback() : address.is_loopback();
+  return loopback && !count_loopback_ ? std::string() : client_of(address.to_string());
+}
+
+Task<void> HttpServer::serve(tcp::socket socket, std::string client) {
+  std::exception_ptr failure;
+  try {
+    co_await converse(std::move(socket));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  const auto count = clients_.find(client);
+  if (--count->second == 0) clients_.erase(count);
+  if (failure) std::rethrow_exception(failure);
+}
+
+Task<void> HttpServer::converse(tcp::socket socket) {
   error_code error;
   socket.set_option(tcp::no_delay(true), error);
   const auto local = socket.local_endpoint(error).address().to_string();
   const auto peer = socket.remote_endpoint(error).address().to_string();
   if (error) co_return;
-  auto stream = std::make_unique<TcpStream>(std::move(socket));
+  std::unique_ptr<ByteStream> stream;
+  if (tls_) {
+    auto shaken = co_await runtime::with_deadline(clock_, limits::kHttpReadTime, accept_tls(std::move(socket), tls_));
+    if (!shaken || !*shaken) co_return;
+    stream = std::move(*shaken);
+  } else {
+    stream = std::make_unique<TcpStream>(std::move(socket));
+  }
   const auto session = make_session(std::move(stream), &context_, local, peer);
   sessions_.insert(session.get());
   std::exception_ptr failure;

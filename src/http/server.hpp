@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "http/session.hpp"
+#include "http/tls.hpp"
 #include "runtime/clock.hpp"
 
 namespace boruta::http {
@@ -26,6 +28,12 @@ class HttpServer {
     Application* application = nullptr;
     /// A line for each request, at debug level.
     bool access_log = false;
+    /// Null: plain HTTP.
+    TlsContext tls{};
+    /// How many connections one client (see client_of) may have; 0: as many as there may be at all.
+    std::size_t connections_per_client = 0;
+    /// Those from this machine, where a proxy may stand for many, are counted as well.
+    bool count_loopback = false;
   };
 
   explicit HttpServer(const Options& options);
@@ -38,12 +46,18 @@ class HttpServer {
   /// After `listen`, until request_stop.
   Task<void> run();
   void request_stop();
+  /// New connections are served with it. REQUIRES: the server was made with one.
+  void renew_tls(TlsContext tls) { tls_ = std::move(tls); }
 
   [[nodiscard]] std::size_t connections() const { return sessions_.size(); }
 
  private:
   Task<void> accept_connections();
-  Task<void> serve(asio::ip::tcp::socket socket);
+  void admit(asio::ip::tcp::socket socket);
+  Task<void> serve(asio::ip::tcp::socket socket, std::string client);
+  Task<void> converse(asio::ip::tcp::socket socket);
+  /// As it is counted; empty: it is not.
+  [[nodiscard]] std::string counted_client(const asio::ip::tcp::socket& socket) const;
   Task<void> sweep();
   void take_time();
 
@@ -54,6 +68,11 @@ class HttpServer {
   runtime::TaskGroup acceptors_;
   runtime::TaskGroup connections_;
   std::unordered_set<Session*> sessions_;
+  TlsContext tls_;
+  std::size_t connections_per_client_;
+  bool count_loopback_;
+  /// By client, of those that are counted.
+  std::unordered_map<std::string, std::size_t> clients_;
 };
 
 }  // namespace boruta::http

@@ -152,6 +152,47 @@ TEST(HttpServer, AnswersOverTcpAndStops) {
   while (tasks.size() > 0) harness.context().run_one();
 }
 
+TEST(HttpServer, GivesOneClientNoMoreConnectionsThanItMayHave) {
+  ApiHarness harness(open_policy());
+  const auto executor = harness.context().get_executor();
+  const HttpServer::Options options{.executor = executor,
+                                    .clock = &harness.clock(),
+                                    .application = &harness.api(),
+                                    .connections_per_client = 2,
+                                    .count_loopback = true};
+  HttpServer server(options);
+  const auto where = server.listen("127.0.0.1", 0);
+  ASSERT_TRUE(where) << where.error();
+  runtime::TaskGroup tasks(executor);
+  bool stopped = false;
+  tasks.spawn("server", run_until_stopped(&server, &stopped));
+  const auto idle = std::make_unique<std::array<tcp::socket, 2>>(
+      std::array{tcp::socket(harness.context()), tcp::socket(harness.context())});
+  for (auto& socket : *idle) {
+    socket.connect(*where);
+    harness.settle();
+  }
+  EXPECT_EQ(server.connections(), 2U);
+  std::string refused;
+  tasks.spawn("third", ask(*where, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", &refused));
+  harness.context().restart();
+  while (refused.empty()) harness.context().run_one();
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 429 ")) << refused;
+  EXPECT_NE(refused.find("you have 2 connections, which is as many as one client may have"), std::string::npos);
+  // Who leaves makes room.
+  idle->front().close();
+  harness.context().restart();
+  while (server.connections() == 2) harness.context().run_one();
+  std::string answer;
+  tasks.spawn("fourth", ask(*where, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", &answer));
+  harness.context().restart();
+  while (answer.empty()) harness.context().run_one();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
+  server.request_stop();
+  harness.context().restart();
+  while (!stopped) harness.context().run_one();
+}
+
 TEST(HttpServer, SaysWhyItCannotListen) {
   ApiHarness harness(open_policy());
   const auto executor = harness.context().get_executor();

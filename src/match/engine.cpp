@@ -60,6 +60,7 @@ void Engine::apply(farm::Events events, Now now, Step& step) {
   merge_sorted(step.touched.workers, std::move(touched.workers));
   merge_sorted(step.touched.creations, std::move(touched.creations));
   merge_sorted(step.touched.offers, std::move(touched.offers));
+  merge_sorted(step.touched.user_keys, std::move(touched.user_keys));
 }
 
 void Engine::run_due(Now now, Step& step) {

@@ -145,7 +145,8 @@ farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& cho
                                            : std::nullopt,
                            .respond_by = now.lease + policy.grant_within,
                            .tunnel_port = *farm.free_tunnel_port(),
-                           .overdue = priority_of(choice.key) == kOverdue});
+                           .overdue = priority_of(choice.key) == kOverdue,
+                           .own_keys = policy.access_control && !farm.keys_of(request->owner).empty()});
   return out.take();
 }
 

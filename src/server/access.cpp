@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/assert.hpp"
+#include "base/limits.hpp"
 
 namespace boruta::server {
 namespace {
@@ -25,7 +26,8 @@ std::unexpected<Refusal> unauthenticated(std::string detail) {
   return std::unexpected(Refusal{.code = RefusalCode::kUnauthenticated, .detail = std::move(detail)});
 }
 
-/// Looked up by the hash, so the comparison tells an attacker nothing about the tokens themselves.
+/// Looked up by the hash: how long that takes tells something of hashes, from which nobody gets to a token, and nothing
+/// of the tokens themselves.
 std::expected<const farm::Token*, Refusal> find_valid(const farm::Farm& farm, const std::optional<Secret>& token,
                                                       Now now) {
   if (!token) return unauthenticated("a token is required: send \"Authorization: Bearer TOKEN\"");
@@ -53,13 +55,19 @@ std::string sha256_hex(std::string_view text) {
   return hex(std::span(digest).first(length));
 }
 
-std::expected<farm::Actor, Refusal> authenticate_user(const farm::Farm& farm, const std::optional<Secret>& token,
-                                                      Now now) {
+bool is_use_worth_noting(const farm::Token& token, Now now) {
+  return !token.last_used || now.wall - *token.last_used >= limits::kTokenUseStep;
+}
+
+std::expected<Login, Refusal> authenticate_user(const farm::Farm& farm, const std::optional<Secret>& token, Now now) {
   if (!farm.policy().access_control) {
     const auto* anonymous = farm.find_user(farm::kAnonymous);
     BORUTA_ASSERT(anonymous != nullptr);
-    return farm::Actor{
-        .kind = farm::Actor::Kind::kAdmin, .user = anonymous->id, .worker = {}, .name = std::string(farm::kAnonymous)};
+    return Login{.actor = {.kind = farm::Actor::Kind::kAdmin,
+                           .user = anonymous->id,
+                           .worker = {},
+                           .name = std::string(farm::kAnonymous)},
+                 .note_use = std::nullopt};
   }
   const auto found = find_valid(farm, token, now);
   if (!found) return std::unexpected(found.error());
@@ -69,10 +77,12 @@ std::expected<farm::Actor, Refusal> authenticate_user(const farm::Farm& farm, co
   }
   const auto* user = farm.find_user((*found)->user);
   BORUTA_ASSERT(user != nullptr);
-  return farm::Actor{.kind = user->role == farm::Role::kAdmin ? farm::Actor::Kind::kAdmin : farm::Actor::Kind::kUser,
-                     .user = user->id,
-                     .worker = {},
-                     .name = user->name};
+  return Login{
+      .actor = {.kind = user->role == farm::Role::kAdmin ? farm::Actor::Kind::kAdmin : farm::Actor::Kind::kUser,
+                .user = user->id,
+                .worker = {},
+                .name = user->name},
+      .note_use = is_use_worth_noting(**found, now) ? std::optional((*found)->id) : std::nullopt};
 }
 
 std::expected<std::optional<TokenId>, Refusal> authenticate_agent(const farm::Farm& farm,

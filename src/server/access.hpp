@@ -19,10 +19,19 @@ namespace boruta::server {
 /// As farm::Token::hash holds it.
 [[nodiscard]] std::string hash_of(const Secret& token);
 
+/// Whether `token`'s use at `now` is worth a NoteTokenUse: it was last noted long ago.
+[[nodiscard]] bool is_use_worth_noting(const farm::Token& token, Now now);
+
+struct Login {
+  farm::Actor actor;
+  /// The token that was shown, if its use should be noted.
+  std::optional<TokenId> note_use;
+};
+
 /// The user behind a bearer token, at `now`. Without access control everybody is the anonymous admin.
 /// Refused: kUnauthenticated for none, unknown, expired and revoked tokens alike; kForbidden for a worker's.
-[[nodiscard]] std::expected<farm::Actor, Refusal> authenticate_user(const farm::Farm& farm,
-                                                                    const std::optional<Secret>& token, Now now);
+[[nodiscard]] std::expected<Login, Refusal> authenticate_user(const farm::Farm& farm,
+                                                              const std::optional<Secret>& token, Now now);
 
 /// The enrolment token behind an agent's credentials; nothing when access control is off.
 [[nodiscard]] std::expected<std::optional<TokenId>, Refusal> authenticate_agent(const farm::Farm& farm,

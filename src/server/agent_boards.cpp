@@ -52,7 +52,7 @@ Task<std::expected<AgentBoards::Milliamperes, Refusal>> AgentBoards::use_on_stra
                                                                                    agent::BoardAction action) {
   const auto& farm = coordinator_.engine().farm();
   if (const auto allowed = farm::check_owner(farm, actor, id); !allowed) co_return std::unexpected(allowed.error());
-  const auto* request = farm.find_request(id);
+  const auto request = farm.find_request(id);
   if (request->state != farm::RequestState::kInProgress) co_return refuse(RefusalCode::kNotAssigned);
   std::function<agent::ToAgent(std::uint64_t)> make = [id, action](std::uint64_t ticket) {
     return agent::UseBoard{.job = id, .ticket = ticket, .action = action};
@@ -67,7 +67,7 @@ Task<std::expected<AgentBoards::Milliamperes, Refusal>> AgentBoards::use_on_stra
 Task<std::expected<std::string, Refusal>> AgentBoards::read_on_strand(farm::Actor actor, RequestId id) {
   const auto& farm = coordinator_.engine().farm();
   if (const auto allowed = farm::check_owner(farm, actor, id); !allowed) co_return std::unexpected(allowed.error());
-  const auto* request = farm.find_request(id);
+  const auto request = farm.find_request(id);
   if (!request->job) co_return refuse(RefusalCode::kNotAssigned);
   std::function<agent::ToAgent(std::uint64_t)> make = [id](std::uint64_t ticket) {
     return agent::ReadConsole{.job = id, .ticket = ticket};

@@ -71,11 +71,17 @@ std::string cut(std::string text) {
 
 Task<std::expected<Agents::Session, Refusal>> Agents::connect(std::optional<Secret> token, agent::Register hello,
                                                               std::string peer, std::shared_ptr<AgentLink> link) {
-  const auto session = co_await asio::co_spawn(
+  co_return co_await asio::co_spawn(
       coordinator_.strand(), connect_on_strand(std::move(token), std::move(hello), std::move(peer), std::move(link)),
       asio::use_awaitable);
-  if (!session && on_refused_) on_refused_(session.error().code);
-  co_return session;
+}
+
+std::unexpected<Refusal> Agents::refuse(const farm::Actor& actor, Refusal refusal) {
+  runtime::log_warning(
+      "agent refused",
+      {{"worker", actor.worker.to_string()}, {"peer", actor.address}, {"reason", message_of(refusal)}});
+  if (on_refused_) on_refused_(actor, refusal);
+  return std::unexpected(std::move(refusal));
 }
 
 Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::optional<Secret> token,
@@ -83,8 +89,13 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
                                                                         std::shared_ptr<AgentLink> link) {
   const auto& farm = coordinator_.engine().farm();
   const auto admitted = authenticate_agent(farm, token, coordinator_.clock().now());
-  if (!admitted) co_return std::unexpected(admitted.error());
-  const auto actor = actor_of(hello.caps);
+  auto actor = actor_of(hello.caps);
+  actor.address = peer;
+  if (!admitted) co_return refuse(actor, admitted.error());
+  if (*admitted && is_use_worth_noting(farm.tokens().at(**admitted), coordinator_.clock().now())) {
+    farm::Command note{.actor = actor, .body = farm::NoteTokenUse{.id = **admitted}};
+    co_await coordinator_.submit(std::move(note));
+  }
   // What the older stream of this agent still says must not come between: it is forgotten first.
   const auto older = connections_.find(actor.worker);
   const bool replaces = older != connections_.end() && older->second.instance == hello.instance;
@@ -103,11 +114,8 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
           .token = *admitted}};
   const auto registered = co_await coordinator_.submit(std::move(command));
   if (!registered) {
-    runtime::log_warning(
-        "agent refused",
-        {{"worker", actor.worker.to_string()}, {"peer", peer}, {"reason", message_of(registered.error())}});
     if (replaces) co_await lose(actor.worker);
-    co_return std::unexpected(registered.error());
+    co_return refuse(actor, registered.error());
   }
   const auto session = ++last_session_;
   workers_.emplace(session, actor.worker);

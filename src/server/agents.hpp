@@ -38,8 +38,9 @@ class Agents {
 
   /// `on_connected` is called when a worker's new stream can be spoken to. Before the first connect.
   void set_on_connected(std::function<void(WorkerUuid)> on_connected) { on_connected_ = std::move(on_connected); }
-  /// `on_refused` is called, from any thread, for each agent that is not admitted. Before the first connect.
-  void set_on_refused(std::function<void(RefusalCode)> on_refused) { on_refused_ = std::move(on_refused); }
+  /// `on_refused` is called, on the strand, for each agent that is not admitted. Before the first connect.
+  using OnRefused = std::function<void(const farm::Actor&, const Refusal&)>;
+  void set_on_refused(OnRefused on_refused) { on_refused_ = std::move(on_refused); }
 
   /// `on_tunnel_failed` is called with what a worker's agent says of a connection that it was asked for. Before the
   /// first connect.
@@ -106,10 +107,11 @@ class Agents {
   /// Forgets the worker's stream and closes it.
   void drop(WorkerUuid worker, std::optional<Refusal> why);
   Task<void> lose(WorkerUuid worker);
+  std::unexpected<Refusal> refuse(const farm::Actor& actor, Refusal refusal);
 
   Coordinator& coordinator_;
   std::function<void(WorkerUuid)> on_connected_;
-  std::function<void(RefusalCode)> on_refused_;
+  OnRefused on_refused_;
   std::function<void(WorkerUuid, const agent::TunnelFailed&)> on_tunnel_failed_;
   std::function<void(WorkerUuid, const agent::BoardUsed&)> on_board_used_;
   std::function<void(WorkerUuid, agent::ConsoleRead)> on_console_read_;

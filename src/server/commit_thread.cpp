@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/assert.hpp"
@@ -18,7 +19,12 @@ namespace {
 /// Of sysexits.h: an error on doing I/O.
 constexpr int kExitStore = 74;
 constexpr std::chrono::milliseconds kRetryAfter{100};
+/// A deleted key leaves the store's files when nothing was written for so long, lest a writer has to wait for it, and
+/// in any case after kScrubWithin.
+constexpr std::chrono::milliseconds kScrubWhenQuiet{100};
+constexpr std::chrono::milliseconds kScrubWithin{2'000};
 
+using SteadyClock = std::chrono::steady_clock;
 using ReadResult = std::expected<farm::Events, store::StoreError>;
 
 class CommitThread final : public Committer {
@@ -71,17 +77,40 @@ class CommitThread final : public Committer {
   };
 
   void run() {
+    // A server that died may have left something.
+    scrub_by_ = SteadyClock::now();
     std::unique_lock lock(mutex_);
-    while (true) {
-      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty() || !reads_.empty(); });
-      if (waiting_.empty() && reads_.empty()) return;
+    while (wait_for_work(lock)) {
       auto batch = std::exchange(waiting_, {});
       auto reads = std::exchange(reads_, {});
       lock.unlock();
       if (!batch.empty()) commit(batch);
+      if (!batch.deleted_keys.empty() && !scrub_by_) scrub_by_ = SteadyClock::now() + kScrubWithin;
       for (auto& read : reads) read.resume(journal_->read(read.query));
+      if (scrub_by_ && SteadyClock::now() >= *scrub_by_) scrub();
       lock.lock();
     }
+  }
+
+  /// False when there is none and there will be none. Uses the quiet to scrub.
+  bool wait_for_work(std::unique_lock<std::mutex>& lock) {
+    const auto has_work = [this] { return stopping_ || !waiting_.empty() || !reads_.empty(); };
+    while (scrub_by_ && !wake_.wait_for(lock, kScrubWhenQuiet, has_work)) {
+      lock.unlock();
+      scrub();
+      lock.lock();
+    }
+    wake_.wait(lock, has_work);
+    return !waiting_.empty() || !reads_.empty();
+  }
+
+  void scrub() {
+    scrub_by_.reset();
+    const auto scrubbed = journal_->scrub();
+    if (scrubbed) return;
+    runtime::log_warning("deleted keys are still in the store's log, they will be tried again",
+                         {{"error", scrubbed.error().message}});
+    scrub_by_ = SteadyClock::now() + kScrubWithin;
   }
 
   void commit(const store::EventBatch& batch) {
@@ -116,6 +145,8 @@ class CommitThread final : public Committer {
   store::EventBatch waiting_;
   std::deque<Read> reads_;
   bool stopping_ = false;
+  /// Keys were deleted since the last scrub: by when the next must be. Thread: the store's.
+  std::optional<SteadyClock::time_point> scrub_by_;
   std::atomic<bool> stalled_{false};
   std::thread thread_;
 };

@@ -34,6 +34,14 @@ std::unordered_map<WorkerUuid, Secret> key_ring(std::vector<store::StoredKey> ke
   return ring;
 }
 
+/// Whether the key that the worker's agent made still opens something.
+bool needs_key(const farm::Farm& farm, WorkerUuid uuid) {
+  const auto* worker = farm.find_worker(uuid);
+  if (worker == nullptr) return false;
+  if (worker->state == farm::WorkerState::kIdle) return true;
+  return worker->state == farm::WorkerState::kRunning && !farm.find_open_request(*worker->job)->job->own_keys;
+}
+
 bool is_users(const farm::Actor& actor) {
   return actor.kind == farm::Actor::Kind::kUser || actor.kind == farm::Actor::Kind::kAdmin;
 }
@@ -120,6 +128,7 @@ void Coordinator::carry(match::Step step, Secret secret, Now now) {
       batch.deleted_workers.push_back(uuid);
     }
   }
+  for (const auto id : step.touched.user_keys) batch.user_keys.push_back(farm.user_keys().at(id));
   for (const auto id : step.touched.creations) {
     if (const auto kept = farm.creations().find(id); kept != farm.creations().end()) {
       batch.creations.push_back(kept->second);
@@ -144,10 +153,7 @@ void Coordinator::update_keys(const match::Step& step, Secret secret, store::Eve
     break;  // a step prepares one worker at most
   }
   for (const auto uuid : step.touched.workers) {
-    const auto* worker = engine_.farm().find_worker(uuid);
-    const bool usable = worker != nullptr &&
-                        (worker->state == farm::WorkerState::kIdle || worker->state == farm::WorkerState::kRunning);
-    if (!usable && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);
+    if (!needs_key(engine_.farm(), uuid) && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);
   }
 }
 
@@ -177,15 +183,17 @@ void Coordinator::set_tunnel_ready(RequestId id, bool ready) {
 }
 
 bool Coordinator::access_ready(const farm::Request& request) const {
-  return request.state == farm::RequestState::kInProgress && request.last_event <= durable() &&
-         tunnels_ready_.contains(request.id) && keys_.contains(request.job->worker);
+  if (request.state != farm::RequestState::kInProgress || request.last_event > durable()) return false;
+  if (!tunnels_ready_.contains(request.id)) return false;
+  // A made key opened the worker before the match; the owner's do when the agent has said so.
+  return request.job->own_keys ? request.job->granted : keys_.contains(request.job->worker);
 }
 
 Access Coordinator::access_to(const farm::Request& request) const {
   const auto* worker = engine_.farm().find_worker(request.job->worker);
   return Access{.tunnel_port = request.job->tunnel_port,
                 .username = worker->username,
-                .private_key = keys_.at(worker->uuid),
+                .private_key = request.job->own_keys ? Secret() : keys_.at(worker->uuid),
                 .host_keys = worker->registration.host_keys,
                 .worker = worker->uuid};
 }
@@ -235,10 +243,9 @@ Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor 
   const auto acquired = co_await submit(std::move(command));
   if (!acquired) co_return std::unexpected(acquired.error());
   const auto* request = engine_.farm().find_open_request(id);
-  if (request == nullptr || request->state != farm::RequestState::kInProgress ||
-      !keys_.contains(request->job->worker)) {
-    co_return not_assigned();
-  }
+  const bool open = request != nullptr && request->state == farm::RequestState::kInProgress &&
+                    (request->job->own_keys || keys_.contains(request->job->worker));
+  if (!open) co_return not_assigned();
   co_return access_to(*request);
 }
 

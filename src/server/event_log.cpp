@@ -23,7 +23,7 @@ struct LevelOf {
         OneOf<Event, farm::RequestCreated, farm::RequestUpdated, farm::RequestsServable, farm::JobProlonged>;
     constexpr bool kStepBetween =
         OneOf<Event, farm::ServerStarted, farm::JobGranted, farm::WorkerConnected, farm::WorkerDisconnected,
-              farm::WorkerPrepared, farm::WorkerCleaned, farm::WorkerTold>;
+              farm::WorkerPrepared, farm::WorkerCleaned, farm::WorkerTold, farm::TokenUsed, farm::JobKeysChanged>;
     return kManyByClients || kStepBetween ? LogLevel::kDebug : LogLevel::kInfo;
   }
   LogLevel operator()(const farm::WorkerLost& /*event*/) const { return LogLevel::kWarning; }
@@ -58,6 +58,25 @@ class FieldsOf {
     add("worker", event.worker.to_string());
   }
   void operator()(const farm::TokenRevoked& event) { add_token(event.id); }
+  void operator()(const farm::TokenUsed& event) { add_token(event.id); }
+  void operator()(const farm::UserKeyAdded& event) {
+    add_key(event.id);
+    add_user(event.user);
+    add("fingerprint", event.fingerprint);
+  }
+  void operator()(const farm::UserKeyRemoved& event) {
+    add_key(event.id);
+    const auto key = farm_.user_keys().find(event.id);
+    if (key == farm_.user_keys().end()) return;
+    add_user(key->second.user);
+    add("fingerprint", key->second.fingerprint);
+  }
+  void operator()(const farm::ActionRefused& event) {
+    add("action", event.action);
+    add("code", event.code);
+    add("reason", event.reason);
+    add("times", std::to_string(event.times));
+  }
   void operator()(const farm::RequestCreated& event) {
     add_user(event.owner);
     add("priority", std::to_string(event.priority.value));
@@ -99,6 +118,7 @@ class FieldsOf {
   void add_user(UserId id) {
     if (const auto* user = farm_.find_user(id)) add("user", user->name);
   }
+  void add_key(farm::UserKeyId id) { add("key", std::to_string(id.value)); }
   void add_token(TokenId id) {
     add("token", std::to_string(id.value));
     const auto token = farm_.tokens().find(id);
@@ -124,6 +144,7 @@ std::vector<LogField> log_fields_of(const farm::Event& event, const farm::Farm& 
   }
   std::visit(FieldsOf(farm, fields), event.body);
   fields.emplace_back("actor", event.actor.name);
+  if (!event.actor.address.empty()) fields.emplace_back("address", event.actor.address);
   return fields;
 }
 

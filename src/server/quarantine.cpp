@@ -47,7 +47,7 @@ void Quarantine::on_durable(const farm::Events& events, const farm::Touched& /*t
 
 void Quarantine::on_ended(const farm::RequestEnded& ended, const farm::Actor& actor) {
   const auto& farm = coordinator_.engine().farm();
-  const auto* request = farm.find_request(ended.id);
+  const auto request = farm.find_request(ended.id);
   if (ended.from != farm::RequestState::kInProgress || request == nullptr || !request->job) return;
   const auto uuid = request->job->worker;
   if (ended.state != farm::RequestState::kFailed) {

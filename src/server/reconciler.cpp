@@ -1,6 +1,7 @@
 #include "server/reconciler.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "runtime/log.hpp"
 
@@ -15,6 +16,22 @@ Task<void> move_tunnel(Coordinator* coordinator, RequestId id, std::uint16_t por
 std::chrono::milliseconds remaining_of(const farm::Job& job, Now now) {
   const auto at = job.paused_since.value_or(now.lease);
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::max(job.timeout - at, Duration::zero()));
+}
+
+/// The registered keys of a job's owner; nothing changes on the worker where none are to be used.
+std::vector<std::string> public_keys_for(const farm::Farm& farm, const farm::Request& request) {
+  std::vector<std::string> keys;
+  if (!request.job->own_keys) return keys;
+  for (const auto* key : farm.keys_of(request.owner)) keys.push_back(key->public_key);
+  return keys;
+}
+
+std::size_t details_of(const agent::Command& command) {
+  std::size_t sum = 0;
+  if (const auto* grant = std::get_if<agent::Grant>(&command.body)) {
+    for (const auto& key : grant->public_keys) sum = sum * 31 + std::hash<std::string>{}(key);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -67,10 +84,12 @@ std::optional<agent::Command> Reconciler::wanted(const farm::Worker& worker) con
     return command(agent::PutInMaintenance{.message = worker.reason});
   }
   if (!running) return std::nullopt;
-  const auto& job = *coordinator_.engine().farm().find_open_request(*worker.job)->job;
-  if (job.granted) return std::nullopt;
-  return command(
-      agent::Grant{.job = *worker.job, .public_keys = {}, .remaining = remaining_of(job, coordinator_.clock().now())});
+  const auto& farm = coordinator_.engine().farm();
+  const auto& request = *farm.find_open_request(*worker.job);
+  if (request.job->granted) return std::nullopt;
+  return command(agent::Grant{.job = *worker.job,
+                              .public_keys = public_keys_for(farm, request),
+                              .remaining = remaining_of(*request.job, coordinator_.clock().now())});
 }
 
 void Reconciler::reconcile_agent(WorkerUuid uuid) {
@@ -87,7 +106,10 @@ void Reconciler::reconcile_agent(WorkerUuid uuid) {
     said_.erase(uuid);
     return;
   }
-  const Said said{.session = *session, .generation = command->generation, .kind = agent::kind_of(*command)};
+  const Said said{.session = *session,
+                  .generation = command->generation,
+                  .kind = agent::kind_of(*command),
+                  .details = details_of(*command)};
   const auto [last, fresh] = said_.try_emplace(uuid, said);
   if (!fresh && last->second == said) return;
   last->second = said;

@@ -11,6 +11,8 @@
 #include <memory>
 #include <vector>
 
+#include "server/public_key.hpp"
+
 namespace boruta::server {
 namespace {
 
@@ -60,15 +62,7 @@ std::expected<std::string, std::string> fingerprint_of(const Secret& private_key
   append_string(blob, mpint_of(*exponent));
   append_string(blob, mpint_of(*modulus));
 
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  EVP_Digest(blob.data(), blob.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  std::array<unsigned char, 64> encoded{};
-  EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(length));
-  std::string text = "SHA256:";
-  text.append(reinterpret_cast<const char*>(encoded.data()));
-  text.erase(text.find_last_not_of('=') + 1);
-  return text;
+  return fingerprint_of_blob(blob);
 }
 
 }  // namespace boruta::server

@@ -87,6 +87,19 @@ TEST(EventCodec, KeepsTheStoredFormOfWorkersUsersAndActors) {
             R"(user_created {"user_id":1,"name":"ann","role":"admin","groups":["qa"]})");
   EXPECT_EQ(encoded(farm::RequestsServable{.ids = {RequestId{1}, RequestId{18446744073709551615U}}}),
             R"(requests_servable {"request_ids":[1,18446744073709551615]})");
+  EXPECT_EQ(
+      encoded(farm::UserKeyAdded{
+          .id = {1}, .user = UserId{2}, .name = "laptop", .public_key = "ssh-ed25519 AAAA", .fingerprint = "SHA256:x"}),
+      R"(user_key_added {"key_id":1,"user_id":2,"name":"laptop","public_key":"ssh-ed25519 AAAA",)"
+      R"("fingerprint":"SHA256:x"})");
+  EXPECT_EQ(encoded(farm::UserKeyRemoved{.id = {1}}), R"(user_key_removed {"key_id":1})");
+  EXPECT_EQ(encoded(farm::JobKeysChanged{.id = RequestId{7}, .respond_by = Instant(7s)}),
+            R"(job_keys_changed {"request_id":7,"respond_by_ns":7000000000})");
+  EXPECT_EQ(encoded(farm::TokenUsed{.id = TokenId{4}}), R"(token_used {"token_id":4})");
+  EXPECT_EQ(encoded(farm::ActionRefused{.action = "POST /x", .code = "forbidden", .reason = "no", .times = 3}),
+            R"(action_refused {"action":"POST /x","code":"forbidden","reason":"no","times":3})");
+  EXPECT_EQ(encode_actor({.name = "server", .address = "192.0.2.9"}),
+            R"({"kind":"server","name":"server","address":"192.0.2.9"})");
   EXPECT_EQ(encode_actor({}), R"({"kind":"server","name":"server"})");
   EXPECT_EQ(encode_actor({.kind = farm::Actor::Kind::kUser, .user = UserId{3}, .worker = {}, .name = "ann"}),
             R"({"kind":"user","user_id":3,"name":"ann"})");

@@ -58,6 +58,8 @@ struct Fields<farm::TokenCreated> {
     field("user_id", event.user);
     field("expires_ns", event.expires);
     field("reusable", event.reusable);
+    field("max_workers", event.max_workers);
+    field.or_default("in_service", event.in_service);
   }
 };
 
@@ -146,6 +148,7 @@ struct Fields<farm::JobStarted> {
     field("respond_by_ns", event.respond_by);
     field("tunnel_port", event.tunnel_port);
     field.or_default("overdue", event.overdue);
+    field.or_default("own_keys", event.own_keys);
   }
 };
 
@@ -368,6 +371,55 @@ struct Fields<farm::GroupCeilingsSet> {
   static void each(auto& field, auto& event) {
     field("group", event.group);
     each_ceiling(field, event.ceilings);
+  }
+};
+
+template <>
+struct Fields<farm::UserKeyAdded> {
+  static constexpr std::string_view kType = "user_key_added";
+
+  static void each(auto& field, auto& event) {
+    field("key_id", event.id);
+    field("user_id", event.user);
+    field("name", event.name);
+    field("public_key", event.public_key);
+    field("fingerprint", event.fingerprint);
+  }
+};
+
+template <>
+struct Fields<farm::UserKeyRemoved> {
+  static constexpr std::string_view kType = "user_key_removed";
+
+  static void each(auto& field, auto& event) { field("key_id", event.id); }
+};
+
+template <>
+struct Fields<farm::JobKeysChanged> {
+  static constexpr std::string_view kType = "job_keys_changed";
+
+  static void each(auto& field, auto& event) {
+    field("request_id", event.id);
+    field("respond_by_ns", event.respond_by);
+  }
+};
+
+template <>
+struct Fields<farm::TokenUsed> {
+  static constexpr std::string_view kType = "token_used";
+
+  static void each(auto& field, auto& event) { field("token_id", event.id); }
+};
+
+template <>
+struct Fields<farm::ActionRefused> {
+  static constexpr std::string_view kType = "action_refused";
+
+  static void each(auto& field, auto& event) {
+    field("action", event.action);
+    field("code", event.code);
+    field("reason", event.reason);
+    field("times", event.times);
   }
 };
 

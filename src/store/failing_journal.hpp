@@ -37,6 +37,7 @@ class FailingJournal final : public Journal {
   }
 
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override { return journal_->read(query); }
+  std::expected<void, StoreError> scrub() override { return journal_->scrub(); }
   [[nodiscard]] EventSeq last_seq() const override { return journal_->last_seq(); }
 
  private:

@@ -48,6 +48,7 @@ void merge(EventBatch& batch, EventBatch&& later) {
   move_to_end(batch.deleted_workers, std::move(later.deleted_workers));
   move_to_end(batch.creations, std::move(later.creations));
   move_to_end(batch.deleted_creations, std::move(later.deleted_creations));
+  move_to_end(batch.user_keys, std::move(later.user_keys));
   move_to_end(batch.put_keys, std::move(later.put_keys));
   move_to_end(batch.deleted_keys, std::move(later.deleted_keys));
 }

@@ -44,6 +44,7 @@ struct EventBatch {
   std::vector<WorkerUuid> deleted_workers;
   std::vector<farm::Creation> creations;
   std::vector<RequestId> deleted_creations;
+  std::vector<farm::UserKey> user_keys;
   std::vector<StoredKey> put_keys;
   std::vector<WorkerUuid> deleted_keys;
 
@@ -87,6 +88,10 @@ class Journal {
 
   /// Events in order of their sequence, at most `query.limit`.
   virtual std::expected<farm::Events, StoreError> read(const EventQuery& query) = 0;
+
+  /// Leaves no byte of deleted keys in the journal's files. Takes as long as writing what was appended of late once
+  /// more. kBusy: it could not be done now.
+  virtual std::expected<void, StoreError> scrub() = 0;
 
   [[nodiscard]] virtual EventSeq last_seq() const = 0;
 };

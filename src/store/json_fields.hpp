@@ -239,6 +239,7 @@ struct Fields<farm::Actor> {
     field.or_default("user_id", actor.user);
     field.or_default("worker", actor.worker);
     field("name", actor.name);
+    field.or_default("address", actor.address);
   }
 };
 

@@ -14,6 +14,7 @@ auto key_of(const farm::Token& token) { return token.id; }
 auto key_of(const farm::Request& request) { return request.id; }
 auto key_of(const farm::Worker& worker) { return worker.uuid; }
 auto key_of(const farm::Creation& creation) { return creation.request; }
+auto key_of(const farm::UserKey& key) { return key.id; }
 auto key_of(const StoredKey& key) { return key.worker; }
 
 template <class Key, class Row>
@@ -45,6 +46,7 @@ MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
   put(requests_, start.rows.requests);
   put(workers_, start.rows.workers);
   put(creations_, start.rows.creations);
+  put(user_keys_, start.rows.user_keys);
   put(keys_, start.keys);
 }
 
@@ -55,6 +57,7 @@ std::expected<Loaded, StoreError> MemoryJournal::load() {
                          .requests = rows_of(requests_),
                          .workers = rows_of(workers_),
                          .creations = rows_of(creations_),
+                         .user_keys = rows_of(user_keys_),
                          .last_event = last_seq_},
                 .keys = rows_of(keys_),
                 .last_event_at = last_event_at_};
@@ -77,6 +80,7 @@ std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
   put(requests_, batch.requests);
   put(workers_, batch.workers);
   put(creations_, batch.creations);
+  put(user_keys_, batch.user_keys);
   put(keys_, batch.put_keys);
   return {};
 }

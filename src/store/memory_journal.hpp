@@ -18,6 +18,8 @@ class MemoryJournal final : public Journal {
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
+  /// Memory forgets at once.
+  std::expected<void, StoreError> scrub() override { return {}; }
   [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
 
  private:
@@ -26,6 +28,7 @@ class MemoryJournal final : public Journal {
   std::map<std::string, farm::LimitedGroup> groups_;
   std::map<TokenId, farm::Token> tokens_;
   std::map<RequestId, farm::Creation> creations_;
+  std::map<farm::UserKeyId, farm::UserKey> user_keys_;
   std::map<RequestId, farm::Request> requests_;
   std::map<WorkerUuid, farm::Worker> workers_;
   std::map<WorkerUuid, StoredKey> keys_;

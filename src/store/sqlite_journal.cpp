@@ -40,6 +40,7 @@ struct Statements {
   Table<StoredJob> jobs;
   Table<farm::Worker> workers;
   Table<farm::Creation> creations;
+  Table<farm::UserKey> user_keys;
   Table<StoredKey> keys;
   Statement delete_worker;
   Statement delete_creation;
@@ -66,6 +67,7 @@ std::expected<Statements, StoreError> prepare_all(Database& database) {
       {&all.jobs.put, put_sql<StoredJob>()},
       {&all.workers.put, put_sql<farm::Worker>()},
       {&all.creations.put, put_sql<farm::Creation>()},
+      {&all.user_keys.put, put_sql<farm::UserKey>()},
       {&all.keys.put, put_sql<StoredKey>()},
       {&all.delete_worker, "DELETE FROM workers WHERE uuid = ?"},
       {&all.delete_creation, "DELETE FROM creations WHERE request_id = ?"},
@@ -94,6 +96,7 @@ class SqliteJournal final : public Journal {
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
+  std::expected<void, StoreError> scrub() override;
   [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
 
  private:
@@ -154,8 +157,19 @@ std::expected<void, StoreError> SqliteJournal::prepare() {
 
 SqliteJournal::~SqliteJournal() {
   // Leaves nothing of deleted keys in the log. If it cannot be done now, the next start empties the log.
-  const auto emptied = database_.execute("empty the log", "PRAGMA wal_checkpoint(TRUNCATE)");
+  const auto emptied = scrub();
   static_cast<void>(emptied);
+}
+
+/// In the file they are zeros since they were deleted; what the log shows of them goes when it is emptied into the file
+/// and cut off.
+std::expected<void, StoreError> SqliteJournal::scrub() {
+  const auto busy = database_.number("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!busy) return std::unexpected(busy.error());
+  if (*busy != 0) {
+    return std::unexpected(StoreError{.code = StoreErrorCode::kBusy, .message = "the log is in use, it stays"});
+  }
+  return {};
 }
 
 std::expected<void, StoreError> SqliteJournal::append(const EventBatch& batch) {
@@ -189,7 +203,8 @@ bool SqliteJournal::write(const EventBatch& batch) {
   }
   return write_rows(statements_.users, batch.users) && write_rows(statements_.groups, batch.groups) &&
          write_rows(statements_.tokens, batch.tokens) && write_rows(statements_.workers, batch.workers) &&
-         write_rows(statements_.creations, batch.creations) && write_rows(statements_.keys, batch.put_keys);
+         write_rows(statements_.creations, batch.creations) && write_rows(statements_.user_keys, batch.user_keys) &&
+         write_rows(statements_.keys, batch.put_keys);
 }
 
 bool SqliteJournal::write_event(const farm::Event& event) {
@@ -278,6 +293,9 @@ std::expected<Loaded, StoreError> SqliteJournal::load() {
     return std::unexpected(done.error());
   }
   if (auto done = load_table(statements_.creations, into(loaded.rows.creations)); !done) {
+    return std::unexpected(done.error());
+  }
+  if (auto done = load_table(statements_.user_keys, into(loaded.rows.user_keys)); !done) {
     return std::unexpected(done.error());
   }
   if (auto done = load_table(statements_.keys, into(loaded.keys)); !done) return std::unexpected(done.error());

@@ -18,8 +18,8 @@ namespace boruta::store {
 /// start, since SQLite's log survives crashes and such a check would take longer than loading.
 ///
 /// A deleted key is overwritten with zeros in its page at once, but SQLite's log (`boruta.db-wal`) shows the page as it
-/// was until the log has gone round, some 2,000 written pages later, or the journal is destroyed. What the file system
-/// or the disk keeps of freed blocks is beyond reach.
+/// was until `scrub`, or the journal is destroyed. What the file system or the disk keeps of freed blocks is beyond
+/// reach.
 ///
 /// `append` answers kBusy only when the transaction was taken back, and kUnknown when a failure came so late that the
 /// log may hold all of it, as when the disk fails to sync.

@@ -169,7 +169,7 @@ TEST_F(SqliteJournalTest, MarksTheFileAsItsOwnAndWithItsVersion) {
   auto database = Database::open(file());
   ASSERT_TRUE(database);
   EXPECT_EQ(database->number("PRAGMA application_id"), kApplicationId);
-  EXPECT_EQ(database->number("PRAGMA user_version"), 3);
+  EXPECT_EQ(database->number("PRAGMA user_version"), 4);
 }
 
 TEST_F(SqliteJournalTest, RefusesGarbageNamingTheFileAndWhatToDo) {
@@ -192,6 +192,16 @@ TEST_F(SqliteJournalTest, RefusesATruncatedFile) {
   EXPECT_THAT(error.message, testing::StartsWith(file().string() + " cannot be read: "));
 }
 
+/// Its events, too, are understood: they still make its rows.
+void expect_rows_of_events(Journal& journal, const farm::Rows& rows) {
+  const auto events = journal.read({.after = {}, .request = {}, .worker = {}, .limit = 1'000});
+  ASSERT_TRUE(events) << events.error().message;
+  farm::Farm replayed(farm::Policy{});
+  farm::Touched touched;
+  for (const auto& event : *events) farm::apply_event(replayed, event, touched);
+  EXPECT_TRUE(replayed.rows() == rows);
+}
+
 TEST_F(SqliteJournalTest, BringsADatabaseOfAnEarlierSchemaForward) {
   std::filesystem::create_directory(directory());
   std::filesystem::copy(BORUTA_TEST_DATA "/schema-2.db", file());
@@ -207,13 +217,29 @@ TEST_F(SqliteJournalTest, BringsADatabaseOfAnEarlierSchemaForward) {
   EXPECT_EQ(*requests[1].demand, (Demand{.caps = {{"board", "none"}}, .requirements = {}}));
   EXPECT_EQ(loaded->rows.workers.size(), 2U);
 
-  // Its events, too, are understood: they still make its rows.
-  const auto events = journal->read({.after = {}, .request = {}, .worker = {}, .limit = 1'000});
-  ASSERT_TRUE(events) << events.error().message;
-  farm::Farm replayed(farm::Policy{});
-  farm::Touched touched;
-  for (const auto& event : *events) farm::apply_event(replayed, event, touched);
-  EXPECT_TRUE(replayed.rows() == loaded->rows);
+  expect_rows_of_events(*journal, loaded->rows);
+}
+
+TEST_F(SqliteJournalTest, BringsADatabaseOfThePreviousSchemaForward) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-3.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& rows = loaded->rows;
+  ASSERT_EQ(rows.requests.size(), 3U);
+  EXPECT_EQ(rows.requests[2].state, farm::RequestState::kInProgress);
+  EXPECT_FALSE(rows.requests[2].job->own_keys);
+  ASSERT_EQ(rows.tokens.size(), 6U);
+  EXPECT_TRUE(rows.tokens[3].reusable);
+  EXPECT_FALSE(rows.tokens[3].max_workers);
+  EXPECT_FALSE(rows.tokens[3].in_service);
+  EXPECT_FALSE(rows.tokens[0].last_used);
+  EXPECT_EQ(rows.users[2].ceilings.running, 3U);
+  EXPECT_TRUE(rows.user_keys.empty());
+  ASSERT_EQ(loaded->keys.size(), 1U);
+  EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
+  expect_rows_of_events(*journal, loaded->rows);
 }
 
 TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {
@@ -222,8 +248,9 @@ TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {
       {"UPDATE requests SET priority = 256 WHERE id = 1", "column priority of row 1 of requests is wrong"},
       {"UPDATE requests SET demand_id = 99 WHERE id = 1", "column demand_id of row 1 of requests is wrong"},
       {"UPDATE demands SET caps = '[]' WHERE id = 3", "row 3 of demands is wrong"},
-      {"INSERT INTO jobs VALUES(77, zeroblob(16), 0, 0, 0, 0, 0, 0, 1, 1, 0)", "the job of request 77 has no request"},
-      {"INSERT INTO jobs VALUES(1, zeroblob(15), 0, 0, 0, 0, 0, 0, 1, 1, 0)",
+      {"INSERT INTO jobs VALUES(77, zeroblob(16), 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)",
+       "the job of request 77 has no request"},
+      {"INSERT INTO jobs VALUES(1, zeroblob(15), 0, 0, 0, 0, 0, 0, 1, 1, 0, 0)",
        "column worker of row 1 of jobs is wrong"},
   };
   for (const auto& [damage, expected] : cases) {
@@ -272,6 +299,31 @@ TEST_F(SqliteJournalTest, LeavesNoTraceOfADeletedKey) {
   for (const auto& entry : std::filesystem::directory_iterator(directory())) {
     EXPECT_EQ(contents_of(entry.path()).find("KKKKKKKK"), std::string::npos) << entry.path();
   }
+}
+
+TEST_F(SqliteJournalTest, LeavesNoTraceOfADeletedKeyWhenItIsScrubbed) {
+  const std::string secret = "-----BEGIN RSA PRIVATE KEY-----" + std::string(1'600, 'K') + "-----END-----";
+  const auto files_with_it = [this] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(directory())) {
+      if (contents_of(entry.path()).contains("KKKKKKKK")) names.push_back(entry.path().filename());
+    }
+    return names;
+  };
+  auto journal = open();
+  auto batch = small_batch(*journal);
+  batch.put_keys.push_back({.worker = kWorker, .pem = Secret(secret)});
+  ASSERT_TRUE(journal->append(batch));
+  EXPECT_THAT(files_with_it(), testing::ElementsAre("boruta.db-wal"));
+  batch = small_batch(*journal);
+  batch.deleted_keys.push_back(kWorker);
+  ASSERT_TRUE(journal->append(batch));
+  EXPECT_THAT(files_with_it(), testing::ElementsAre("boruta.db-wal")) << "else the scrub proves nothing";
+  ASSERT_TRUE(journal->scrub());
+  EXPECT_THAT(files_with_it(), testing::IsEmpty());
+  ASSERT_TRUE(journal->append(small_batch(*journal))) << "it goes on";
+  ASSERT_TRUE(journal->scrub());
+  EXPECT_TRUE(journal->load()->keys.empty());
 }
 
 TEST_F(SqliteJournalTest, KeepsWhatWasAppendedWhenTheProcessDies) {

@@ -30,6 +30,10 @@ void RowBinder::put(int index, const Secret& secret) {
 
 void RowBinder::put(int index, const Groups& groups) { statement_->bind_text_copy(index, json_of(groups)); }
 
+void RowBinder::put(int index, const std::vector<WorkerUuid>& workers) {
+  statement_->bind_text_copy(index, json_of(workers));
+}
+
 void RowBinder::put(int index, const farm::Registration& registration) {
   statement_->bind_text_copy(index, json_of(registration));
 }
@@ -60,6 +64,10 @@ bool RowReader::get(int column, Secret& secret) {
 }
 
 bool RowReader::get(int column, Groups& groups) { return parse_json(statement_->text(column), groups); }
+
+bool RowReader::get(int column, std::vector<WorkerUuid>& workers) {
+  return parse_json(statement_->text(column), workers);
+}
 
 bool RowReader::get(int column, farm::Registration& registration) {
   return parse_json(statement_->text(column), registration);

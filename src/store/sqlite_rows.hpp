@@ -77,6 +77,26 @@ struct Columns<farm::Token> {
     column("reusable", token.reusable);
     column("bound_worker", token.bound);
     column("revoked", token.revoked);
+    column("max_workers", token.max_workers);
+    column("workers", token.workers);
+    column("in_service", token.in_service);
+    column("last_used_ns", token.last_used);
+  }
+};
+
+template <>
+struct Columns<farm::UserKey> {
+  static constexpr std::string_view kTable = "user_keys";
+  static constexpr std::string_view kKey = "id";
+
+  static void each(auto& column, auto& key) {
+    column("id", key.id);
+    column("user_id", key.user);
+    column("name", key.name);
+    column("public_key", key.public_key);
+    column("fingerprint", key.fingerprint);
+    column("created_ns", key.created);
+    column("removed", key.removed);
   }
 };
 
@@ -137,6 +157,7 @@ struct Columns<StoredJob> {
     column("tunnel_port", stored.job.tunnel_port);
     column("granted", stored.job.granted);
     column("overdue", stored.job.overdue);
+    column("own_keys", stored.job.own_keys);
   }
 };
 
@@ -226,6 +247,7 @@ class RowBinder {
   void put(int index, const std::string& text) { statement_->bind_text(index, text); }
   void put(int index, const Secret& secret);
   void put(int index, const Groups& groups);
+  void put(int index, const std::vector<WorkerUuid>& workers);
   void put(int index, const farm::Registration& registration);
   void put(int index, const SharedDemand& /*demand*/) { put(index, demand_id_); }
 
@@ -287,6 +309,7 @@ class RowReader {
   bool get(int column, WorkerUuid& uuid);
   bool get(int column, Secret& secret);
   bool get(int column, Groups& groups);
+  bool get(int column, std::vector<WorkerUuid>& workers);
   bool get(int column, farm::Registration& registration);
   bool get(int column, SharedDemand& demand);
 

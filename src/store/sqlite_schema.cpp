@@ -13,7 +13,7 @@ namespace {
 ///
 /// Rows are narrow, because a commit writes whole pages: what requests have in common is in demands, a job
 /// has a table of its own, and no table but events has an index beside its key. Times are nanoseconds since 1970.
-constexpr std::array<std::string_view, 3> kSteps{
+constexpr std::array<std::string_view, 4> kSteps{
     R"sql(
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,
@@ -77,6 +77,18 @@ ALTER TABLE jobs ADD COLUMN overdue INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE limited_groups(
   name TEXT PRIMARY KEY, ceiling_priority INTEGER, ceiling_running INTEGER, ceiling_waiting INTEGER) STRICT;
+)sql",
+    R"sql(
+CREATE TABLE user_keys(
+  id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, name TEXT NOT NULL, public_key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL, created_ns INTEGER NOT NULL, removed INTEGER NOT NULL) STRICT;
+
+ALTER TABLE tokens ADD COLUMN max_workers INTEGER;
+ALTER TABLE tokens ADD COLUMN workers TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE tokens ADD COLUMN in_service INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tokens ADD COLUMN last_used_ns INTEGER;
+
+ALTER TABLE jobs ADD COLUMN own_keys INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

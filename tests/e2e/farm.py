@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,8 @@ from described import DESCRIPTION
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BORUTA_BIN", ROOT / "build/dev/bin"))
 TUNNEL_PORTS = 40
+# Whose libraries must be loaded first, so that nothing else can be put before a program.
+SANITIZED = bool(os.environ.get("BORUTA_SANITIZE"))
 # What the tests measured, a line each: shown when all have run.
 MEASURED = []
 ENDED = ("CANCELLED", "TIMEOUT", "INVALID", "DONE", "FAILED")
@@ -102,9 +105,10 @@ class Answer(NamedTuple):
 class Api:
     """The HTTP API as one user."""
 
-    def __init__(self, url, token=""):
+    def __init__(self, url, token="", ca=None):
         self.url = url
         self.token = token
+        self.trust = ssl.create_default_context(cafile=ca) if ca else None
 
     def call(self, method, path, body=None, raw=None, timeout=30.0, more=None):
         """Any answer of the server, which must be as it is described. `raw` is sent as it is, in place of `body`,
@@ -117,7 +121,7 @@ class Api:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(f"{self.url}{path}", data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=self.trust) as answer:
                 return self._answer(request, answer.status, answer.read(), answer.headers)
         except urllib.error.HTTPError as error:
             with error:
@@ -259,9 +263,10 @@ class Dryad:
 
 
 class Server:
-    def __init__(self, farm, settings, auth, tunnel_ports, tunnel):
+    def __init__(self, farm, settings, auth, tunnel_ports, tunnel, ca=None):
         self.farm = farm
         self.auth = auth
+        self.ca = ca
         self.data = farm.directory / "data"
         self.config = farm.directory / "borutad.toml"
         self.config.write_text(f'{settings}\n[tunnel]\nports = "{tunnel_ports[0]}-{tunnel_ports[1]}"\n'
@@ -284,11 +289,14 @@ class Server:
     def _look(self):
         assert self.process.popen.poll() is None, f"borutad ended: {self.process.text()[-2000:]}"
         self.endpoints = json.loads((self.data / "endpoints.json").read_text())
-        return Api(self.url).call("GET", "/readyz", timeout=2).status == 200
+        return self.api().call("GET", "/readyz", timeout=2).status == 200
+
+    def api(self, token=""):
+        return Api(self.url, token, self.ca)
 
     @property
     def url(self):
-        return "http://" + self.endpoints["http"]
+        return ("https://" if self.ca else "http://") + self.endpoints["http"]
 
     def admin_token(self):
         return (self.data / "admin-token").read_text().split()[0]
@@ -311,16 +319,17 @@ class Farm:
         self.started.append(process)
         return process
 
-    def start_server(self, settings="", auth="on", tunnel=""):
-        self.server = Server(self, settings, auth, free_port_range(), tunnel).start()
+    def start_server(self, settings="", auth="on", tunnel="", ca=None):
+        """With `ca` the settings have it speak TLS."""
+        self.server = Server(self, settings, auth, free_port_range(), tunnel, ca).start()
         return self.server
 
     def admin(self):
-        return Api(self.server.url, self.server.admin_token() if self.server.auth == "on" else "")
+        return self.server.api(self.server.admin_token() if self.server.auth == "on" else "")
 
     def user(self, name, *groups):
         answer = self.admin().need("POST", "/api/v1/users/", {"Name": name, "Groups": list(groups)})
-        return Api(self.server.url, answer["Token"])
+        return self.server.api(answer["Token"])
 
     def worker_token(self, name, **more):
         answer = self.admin().need("POST", "/api/v1/tokens/", {"Role": "worker", "Name": name, **more})
@@ -329,14 +338,14 @@ class Farm:
         file.chmod(0o600)
         return file
 
-    def make_dryad(self, name, caps=None, access="private", more="", address=None, timing=""):
+    def make_dryad(self, name, caps=None, access="private", more="", address=None, timing="", head=""):
         directory = self.directory / name
         directory.mkdir()
         capabilities = {"UUID": str(uuid.uuid4()), "name": name, **(caps or {})}
         token = f'token_file = "{self.worker_token(name)}"\n' if self.server.auth == "on" else ""
         config = directory / "dryad.conf"
         config.write_text(f'boruta_address = "{address or self.server.endpoints["agent"]}"\naccess = "{access}"\n'
-                          f'state_dir = "{directory}/state"\n{token}{more}\n[caps]\n' +
+                          f'state_dir = "{directory}/state"\n{token}{head}{more}\n[caps]\n' +
                           "".join(f'{key} = "{value}"\n' for key, value in capabilities.items()) +
                           f'[timing]\nbackoff_min = "50ms"\nbackoff_max = "500ms"\n{timing}')
         dryad = Dryad(self, name, config, directory)
@@ -364,9 +373,10 @@ class Farm:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("BORUTA", "XDG", "SSH"))}
         return {**kept, "HOME": str(home), "TMPDIR": str(home), "BORUTA_URL": api.url, "BORUTA_TOKEN": api.token}
 
-    def boruta(self, api, *words, seconds=30.0, cwd=None, stdin=None):
+    def boruta(self, api, *words, seconds=30.0, cwd=None, stdin=None, env=None):
         start = time.monotonic()
-        done = subprocess.run([BIN / "boruta", *words], env=self.environment(api), cwd=cwd or self.directory, text=True,
+        done = subprocess.run([BIN / "boruta", *words], env={**self.environment(api), **(env or {})},
+                              cwd=cwd or self.directory, text=True,
                               input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                               capture_output=True, timeout=seconds, check=False)
         return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - start)

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from farm import BIN, ROOT, wait_for
+from farm import BIN, ROOT, SANITIZED, wait_for
 
 
 def enrol(farm, name, *flags, more="", line=None):
@@ -180,6 +180,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 """
 
 
+@pytest.mark.skipif(SANITIZED, reason="a library cannot be put before those of the sanitizers")
 def test_check_compares_the_clocks(farm):
     farm.start_server()
     _, config, _ = enrol(farm, "b1")

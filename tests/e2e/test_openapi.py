@@ -336,11 +336,42 @@ def what_was_used(alice):
 
 
 def without_a_token(url, worker_token, seen):
-    for token, status in (("", 401), ("nonsense", 401), (worker_token, 403)):
+    for token, status in (("", 401), (worker_token, 403)):
         stranger = Caller(Api(url, token), seen)
         for method, path, _, _, operation in DESCRIPTION.operations:
             target = path.replace("{id}", "1").replace("{uuid}", UNKNOWN).replace("{name}", "alice").replace("{group}", "x")
             stranger(200 if operation["x-role"] == "anyone" else status, method, target)
+
+
+def bad_tokens(url, seen):
+    """Are heard a few times, and then ever more seldom."""
+    stranger = Caller(Api(url, "nonsense"), seen)
+    for _ in range(10):
+        stranger(401, "GET", "/api/v1/whoami")
+    stranger(429, "GET", "/api/v1/whoami")
+
+
+def refused_and_good_keys(alice, bob, root):
+    line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFk6fyYmRQZjzRGkVYXPGZbhNHCcBVtLdj8vVCbNDVV4 alice@laptop"
+    key = alice(201, "POST", "/api/v1/keys/", {"Name": "laptop", "Key": line})
+    assert key["Fingerprint"].startswith("SHA256:")
+    alice(409, "POST", "/api/v1/keys/", {"Name": "again", "Key": line})
+    alice(400, "POST", "/api/v1/keys/", {"Name": "laptop", "Key": "ssh-dss AAAA"})
+    alice(403, "POST", "/api/v1/keys/", {"Name": "laptop", "Key": line, "User": "bob"})
+    root(404, "POST", "/api/v1/keys/", {"Name": "laptop", "Key": line, "User": "nobody"})
+    assert alice(200, "GET", "/api/v1/keys/") == root(200, "GET", "/api/v1/keys/")
+    bob(403, "DELETE", f"/api/v1/keys/{key['ID']}")
+    alice(204, "DELETE", f"/api/v1/keys/{key['ID']}")
+    root(404, "DELETE", f"/api/v1/keys/{key['ID']}")
+    root(400, "DELETE", "/api/v1/keys/x")
+
+
+def the_record(alice, root):
+    alice(403, "GET", "/api/v1/audit")
+    root(400, "GET", "/api/v1/audit?kind=nonsense")
+    page = root(200, "GET", "/api/v1/audit?limit=5")
+    assert len(page["Events"]) == 5 and page["Next"] == page["Events"][-1]["Seq"]
+    assert root(200, "GET", "/api/v1/audit?kind=action%20refused&since=1h&limit=65535")["Events"]
 
 
 def test_every_route_answers_as_it_is_described(farm):
@@ -364,13 +395,16 @@ def test_every_route_answers_as_it_is_described(farm):
     refused_and_good_ceilings(alice, bob, root)
     refused_and_good_users(alice, root)
     refused_and_good_tokens(alice, bob, root)
+    refused_and_good_keys(alice, bob, root)
+    the_record(alice, root)
+    bad_tokens(server.url, seen)
     root(204, "POST", f"/api/v1/workers/{other}/deregister")
     root(404, "GET", f"/api/v1/workers/{other}")
 
     # All that is described was seen, but for what takes a broken connection, a fault or a server that stops.
     described = {(operation["operationId"], int(status)) for _, _, _, _, operation in DESCRIPTION.operations
                  for status in operation["responses"]}
-    rare = {(name, status) for name, status in described if status in (408, 413, 431, 500, 503)}
+    rare = {(name, status) for name, status in described if status in (408, 413, 429, 431, 500, 503)}
     bodies_of_get = {("listAllWorkers", 400), ("listAllWorkers", 404)}
     assert described - seen - rare - bodies_of_get == set()
 

@@ -90,6 +90,26 @@ farm::Ceilings ceilings(std::uint8_t number) {
   return ceilings;
 }
 
+farm::CommandBody key(const RandomStep& step) {
+  const auto name = fmt::format("key-{}", step.second % 4);
+  return farm::AddUserKey{
+      .user = {}, .name = name, .public_key = "ssh-ed25519 " + name, .fingerprint = "SHA256:" + name};
+}
+
+/// What concerns keys, tokens and the record.
+farm::CommandBody key_or_record(const RandomStep& step) {
+  switch (step.first % 6) {
+    case 0:
+      return farm::RemoveUserKey{.id = {1 + step.second % 8U}};
+    case 1:
+      return farm::NoteRefusal{.action = "POST /", .code = "forbidden", .reason = "no", .times = 2};
+    case 2:
+      return farm::NoteTokenUse{.id = {1}};
+    default:
+      return key(step);
+  }
+}
+
 farm::CommandBody create(const RandomStep& step, Now now) {
   farm::CreateRequest create{
       .caps = wanted(step.first), .requirements = required(step.second), .priority = 1 + step.second % 3};
@@ -172,7 +192,8 @@ std::vector<farm::Command> first_commands() {
   for (const auto& [name, role, groups] : {std::tuple("admin", farm::Role::kAdmin, Groups{}),
                                            std::tuple("kernel-dev", farm::Role::kUser, Groups{"kernel"}),
                                            std::tuple("tester", farm::Role::kUser, Groups{})}) {
-    commands.push_back({.actor = {}, .body = farm::CreateUser{.name = name, .role = role, .groups = groups}});
+    commands.push_back(
+        {.actor = {}, .body = farm::CreateUser{.name = name, .role = role, .groups = groups, .token_hash = name}});
   }
   return commands;
 }
@@ -189,7 +210,7 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
   if (step.what >= kHalf) return cooperate(step, farm);
   const auto uuid = known_worker(farm, step.first);
   const auto id = some_request(farm, step.first);
-  switch (step.what % 28) {
+  switch (step.what % 31) {
     case 0:
     case 1:
     case 2:
@@ -238,6 +259,10 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
       return by_admin(farm::SetUserCeilings{.name = "kernel-dev", .ceilings = ceilings(step.second)});
     case 26:
       return by_admin(farm::SetGroupCeilings{.group = "kernel", .ceilings = ceilings(step.second)});
+    case 27:
+    case 28:
+    case 29:
+      return by_user(key_or_record(step));
     default:
       if (step.second % 4 == 0) return by_server(farm::StartServer{});
       return by_server(farm::MoveTunnel{.id = id, .port = 30'000});

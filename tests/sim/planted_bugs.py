@@ -57,8 +57,8 @@ BUGS = {
         "used_ports_[std::size_t{port} - policy_.first_tunnel_port] = used && port % 2 == 0;"),
     "keeps-keys-that-open-nothing": (
         "server/coordinator.cpp",
-        "if (!usable && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);",
-        "if (!usable) keys_.erase(uuid);"),
+        "if (!needs_key(engine_.farm(), uuid) && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);",
+        "if (!needs_key(engine_.farm(), uuid)) keys_.erase(uuid);"),
 }
 
 
