@@ -26,6 +26,7 @@ const std::vector<Row> kTable{
     {RefusalCode::kWorkerNotFound, 404, 5, "worker_not_found", "ignored", "Worker not found"},
     {RefusalCode::kUserNotFound, 404, 5, "user_not_found", "ignored", "User not found"},
     {RefusalCode::kTokenNotFound, 404, 5, "token_not_found", "ignored", "Token not found"},
+    {RefusalCode::kKeyNotFound, 404, 5, "key_not_found", "ignored", "Key not found"},
     {RefusalCode::kPageBorderNotFound, 404, 5, "page_border_not_found", "request", "request not found"},
     {RefusalCode::kRouteNotFound, 404, 5, "route_not_found", "/api/v1/nope", "/api/v1/nope not found"},
     {RefusalCode::kWrongRequestState, 400, 9, "wrong_request_state", "ignored",

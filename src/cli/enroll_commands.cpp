@@ -50,7 +50,11 @@ std::string line_for(const EnrollArguments& arguments, const std::string& server
 
 Task<void> enroll_one(Session* session, EnrollArguments arguments, std::string server, std::string name) {
   const auto token_name = name.empty() ? std::string("enrolment") : name;
-  auto answer = co_await session->api().add_token({.name = token_name, .role = "worker", .expires = {}, .reusable = arguments.reusable});
+  client::NewToken token;
+  token.name = token_name;
+  token.role = "worker";
+  token.reusable = arguments.reusable;
+  auto answer = co_await session->api().add_token(std::move(token));
   if (!answer && client::may_have_acted(answer.error())) {
     throw CliError(ExitCode::kUnreachable,
                    fmt::format("{}; the token may have been made all the same", session->describe(answer.error())),

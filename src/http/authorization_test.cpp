@@ -66,6 +66,11 @@ const std::vector<Row> kTable{
     {"POST /api/v1/reqs/:id/close", For::kOwner, "/api/v1/reqs/2/close", "", 204},
     {"POST /api/v1/reqs/:id/acquire_worker", For::kOwner, "/api/v1/reqs/1/acquire_worker?wait=0s"},
     {"POST /api/v1/reqs/:id/prolong", For::kOwner, "/api/v1/reqs/1/prolong", "", 204},
+    // Nobody is refused but for who they are; the worker's agent is not there.
+    {"POST /api/v1/reqs/:id/power", For::kOwner, "/api/v1/reqs/1/power", R"({"Power":"cycle"})", 503},
+    {"POST /api/v1/reqs/:id/sd", For::kOwner, "/api/v1/reqs/1/sd", R"({"SD":"dut"})", 503},
+    {"POST /api/v1/reqs/:id/current", For::kOwner, "/api/v1/reqs/1/current", "", 503},
+    {"GET /api/v1/reqs/:id/logs", For::kOwner, "/api/v1/reqs/1/logs", "", 503},
     {"DELETE /api/v1/tokens/:id", For::kOwner, "/api/v1/tokens/TOKEN", "", 204},
     {"DELETE /api/v1/keys/:id", For::kOwner, "/api/v1/keys/1", "", 204},
 

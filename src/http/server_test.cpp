@@ -190,7 +190,7 @@ TEST(HttpServer, GivesOneClientNoMoreConnectionsThanItMayHave) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
   server.request_stop();
   harness.context().restart();
-  while (!stopped) harness.context().run_one();
+  while (!stopped || tasks.size() > 0) harness.context().run_one();
 }
 
 TEST(HttpServer, SaysWhyItCannotListen) {

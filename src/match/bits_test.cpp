@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <random>
 #include <set>
 
 #include "match/heads.hpp"
@@ -18,8 +17,10 @@ constexpr std::size_t kPlaces = 3 * 64 * 64;
 
 class RandomSets {
  public:
+  /// By a linear congruential generator (Knuth's MMIX), whose upper bits are the better ones.
   [[nodiscard]] std::size_t pick(std::size_t below) {
-    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random_);
+    random_ = random_ * 6364136223846793005U + 1442695040888963407U;
+    return (random_ >> 33U) % below;
   }
 
   /// The same members in both; some words are emptied again.
@@ -37,7 +38,7 @@ class RandomSets {
   }
 
  private:
-  std::mt19937_64 random_{1};
+  std::uint64_t random_ = 1;
 };
 
 std::vector<std::size_t> members(const Bits& bits) {

@@ -76,6 +76,22 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect(std::optional<Secr
       asio::use_awaitable);
 }
 
+std::uint64_t Agents::begin_attempt(WorkerUuid worker, const std::string& instance) {
+  const auto number = ++last_attempt_;
+  auto& newest = attempts_[worker];
+  // Of two agents with one UUID the farm lets the first in.
+  if (newest.number == 0 || newest.instance == instance) newest = {.instance = instance, .number = number};
+  return number;
+}
+
+bool Agents::end_attempt(WorkerUuid worker, std::uint64_t number) {
+  const auto newest = attempts_.find(worker);
+  if (newest == attempts_.end() || newest->second.number < number) return true;
+  if (newest->second.number > number) return false;
+  attempts_.erase(newest);
+  return true;
+}
+
 std::unexpected<Refusal> Agents::refuse(const farm::Actor& actor, Refusal refusal) {
   runtime::log_warning(
       "agent refused",
@@ -98,8 +114,11 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
   }
   // What the older stream of this agent still says must not come between: it is forgotten first.
   const auto older = connections_.find(actor.worker);
-  const bool replaces = older != connections_.end() && older->second.instance == hello.instance;
+  const auto pending = attempts_.find(actor.worker);
+  const bool replaces = (older != connections_.end() && older->second.instance == hello.instance) ||
+                        (pending != attempts_.end() && pending->second.instance == hello.instance);
   if (replaces) drop(actor.worker, std::nullopt);
+  const auto attempt = begin_attempt(actor.worker, hello.instance);
   farm::Command command{
       .actor = actor,
       .body = farm::RegisterWorker{
@@ -113,6 +132,11 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
           .job = hello.job,
           .token = *admitted}};
   const auto registered = co_await coordinator_.submit(std::move(command));
+  if (!end_attempt(actor.worker, attempt)) {
+    // The farm has heard of the newer one already. That this one ends must not be taken for the end of that.
+    co_return std::unexpected(Refusal{.code = RefusalCode::kUnavailable,
+                                      .detail = "a newer stream of the same agent came while the store was written"});
+  }
   if (!registered) {
     if (replaces) co_await lose(actor.worker);
     co_return refuse(actor, registered.error());

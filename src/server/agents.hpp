@@ -107,7 +107,16 @@ class Agents {
   /// Forgets the worker's stream and closes it.
   void drop(WorkerUuid worker, std::optional<Refusal> why);
   Task<void> lose(WorkerUuid worker);
+  /// A registration whose commit is awaited.
+  struct Attempt {
+    std::string instance;
+    std::uint64_t number = 0;
+  };
+
   std::unexpected<Refusal> refuse(const farm::Actor& actor, Refusal refusal);
+  [[nodiscard]] std::uint64_t begin_attempt(WorkerUuid worker, const std::string& instance);
+  /// False if the same agent has begun another one meanwhile.
+  [[nodiscard]] bool end_attempt(WorkerUuid worker, std::uint64_t number);
 
   Coordinator& coordinator_;
   std::function<void(WorkerUuid)> on_connected_;
@@ -116,6 +125,9 @@ class Agents {
   std::function<void(WorkerUuid, const agent::BoardUsed&)> on_board_used_;
   std::function<void(WorkerUuid, agent::ConsoleRead)> on_console_read_;
   Session last_session_ = 0;
+  std::uint64_t last_attempt_ = 0;
+  /// The newest of each worker.
+  std::unordered_map<WorkerUuid, Attempt> attempts_;
   std::unordered_map<WorkerUuid, Connection> connections_;
   std::unordered_map<Session, WorkerUuid> workers_;
 };
