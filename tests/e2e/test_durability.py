@@ -20,6 +20,8 @@ from farm import SANITIZED, Api, Refused, in_seconds, instant, tell, wait_for
 # scripts/soak asks for more.
 KILLS = int(os.environ.get("BORUTA_KILLS", "20"))
 CLIENTS = 8
+# One user files all that they can.
+UNLIMITED = "[limits]\nrequests_per_second = 0\nwaiting_per_user = 0\n"
 
 
 class Client(threading.Thread):
@@ -126,7 +128,7 @@ def under_load(server, promised, seconds, end):
 
 @pytest.mark.limit(60 + 5 * KILLS)
 def test_kills_at_any_moment_under_load_lose_nothing(farm):
-    server = farm.start_server()
+    server = farm.start_server(UNLIMITED)
     promised = Promised()
     restarts = []
     filed = 0
@@ -148,7 +150,7 @@ def test_kills_at_any_moment_under_load_lose_nothing(farm):
 
 
 def test_a_stop_under_load_answers_what_was_accepted_and_is_quick(farm):
-    server = farm.start_server()
+    server = farm.start_server(UNLIMITED)
     promised = Promised()
     took = []
 
@@ -264,7 +266,7 @@ def damaged_start(farm, server):
 
 def filled_database(farm):
     """The files of a server that is stopped, with a few hundred requests."""
-    server = farm.start_server()
+    server = farm.start_server(UNLIMITED)
     promised = Promised()
     under_load(server, promised, 1.0, lambda: None)
     server.process.signal(signal.SIGTERM)

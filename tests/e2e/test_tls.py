@@ -13,7 +13,7 @@ from farm import BIN, wait_for
 def init_tls(farm, *words, directory=None):
     where = directory or farm.directory / "tls"
     done = subprocess.run([BIN / "borutad", "init-tls", "--dir", where, "--data-dir", farm.directory / "data", *words],
-                          capture_output=True, text=True, check=False, timeout=30)
+                          capture_output=True, text=True, errors="replace", check=False, timeout=30)
     return done, where
 
 
@@ -33,8 +33,8 @@ def shown_certificate(address, ca):
 
 def agents_certificate(address):
     done = subprocess.run(["openssl", "s_client", "-connect", address, "-alpn", "h2"], input="", capture_output=True,
-                          text=True, check=False, timeout=20)
-    shown = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=done.stdout, capture_output=True, text=True,
+                          text=True, errors="replace", check=False, timeout=20)
+    shown = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=done.stdout, capture_output=True, text=True, errors="replace",
                            check=False)
     return shown.stdout.strip().removeprefix("serial=")
 
@@ -103,7 +103,7 @@ def refused_start(farm, *flags, settings=""):
     config = farm.directory / "refused.toml"
     config.write_text(settings)
     return subprocess.run([BIN / "borutad", "--config", config, "--data-dir", farm.directory / "data", "--agent-listen",
-                           "127.0.0.1:0", *flags], capture_output=True, text=True, check=False, timeout=20)
+                           "127.0.0.1:0", *flags], capture_output=True, text=True, errors="replace", check=False, timeout=20)
 
 
 def test_a_start_without_what_it_needs_is_refused_in_words(farm):
@@ -136,7 +136,7 @@ def test_a_certificate_for_other_names_is_made_when_asked(farm):
     done, tls = init_tls(farm, "--host", "farm.example", "192.0.2.7")
     assert done.returncode == 0
     text = subprocess.run(["openssl", "x509", "-noout", "-text", "-in", tls / "server.pem"], capture_output=True,
-                          text=True, check=True).stdout
+                          text=True, errors="replace", check=True).stdout
     assert "DNS:farm.example, IP Address:192.0.2.7" in text
     assert subprocess.run(["openssl", "verify", "-CAfile", tls / "ca.pem", tls / "server.pem"], capture_output=True,
                           check=False).returncode == 0
