@@ -3,29 +3,17 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <atomic>
-#include <cstdint>
-#include <expected>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "app/news.hpp"
 #include "runtime/subprocess.hpp"
 #include "server/coordinator.hpp"
 
 namespace boruta::app {
-
-/// What happened to a worker, as the config and the program call it.
-enum class News : std::uint8_t { kFailed, kLost, kRegistered, kChanged, kMaintenance, kNoted, kDeregistered };
-
-[[nodiscard]] std::string_view to_string(News news);
-/// Error: the words that there are.
-[[nodiscard]] std::expected<News, std::string> parse_news(std::string_view word);
-/// Nothing: no news of a worker.
-[[nodiscard]] std::optional<News> news_of(const farm::EventBody& body);
 
 /// Programs at one time, each for so long at most, and events that wait for one.
 inline constexpr std::size_t kHookPrograms = 4;
