@@ -45,12 +45,19 @@ def a_device():
     device.close()
 
 
+def acquire(api, number):
+    """The worker's agent knows of the job, so that what is printed from now on is the job's."""
+    api.acquire(number)
+    wait_for(lambda: "job granted" in [event["Type"] for event in api.need("GET", f"/api/v1/reqs/{number}/events")], 10,
+             "the agent knowing of the job")
+
+
 def start(farm, device):
     farm.start_server()
     dryad = farm.start_dryad("w1", more=f'[board]\nconsole = "{device.tty}"')
     alice = farm.user("alice")
     number = alice.file()
-    alice.acquire(number)
+    acquire(alice, number)
     return dryad, alice, number
 
 
@@ -104,7 +111,7 @@ def test_what_it_printed_is_kept_after_the_job(farm, device):
     farm.admin().await_worker(dryad.uuid, "IDLE")
     device.say("said between jobs\n")
     other = bob.file()
-    bob.acquire(other)
+    acquire(bob, other)
     device.say("to bob\n")
     wait_for(lambda: "to bob" in farm.boruta(bob, "logs", str(other)).out, 10, "bob's log")
     assert farm.boruta(alice, "logs", str(number)).out == "panic: at the disco\n"
@@ -152,7 +159,7 @@ def test_a_board_without_a_console_says_so(farm):
     farm.start_dryad("w1")
     alice = farm.user("alice")
     number = alice.file()
-    alice.acquire(number)
+    acquire(alice, number)
     for words in (("logs", str(number)), ("console", str(number))):
         refused = farm.boruta(alice, *words)
         assert refused.code in (65, 77) and "board.console is not set in the config of its agent" in refused.err + refused.out
