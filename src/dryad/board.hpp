@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <expected>
 #include <filesystem>
 #include <memory>
@@ -70,6 +71,23 @@ struct BoardOptions {
   std::filesystem::path console;
   unsigned console_baud = 115200;
 };
+
+/// A program of the board, under the name that it has in the config.
+struct BoardProgram {
+  std::string_view name;
+  std::vector<std::string> BoardOptions::* argv;
+};
+
+inline constexpr std::array kBoardPrograms{BoardProgram{"maintenance", &BoardOptions::maintenance},
+                                           BoardProgram{"prepare", &BoardOptions::prepare},
+                                           BoardProgram{"healthcheck", &BoardOptions::healthcheck},
+                                           BoardProgram{"healthcheck_full", &BoardOptions::healthcheck_full},
+                                           BoardProgram{"power_on", &BoardOptions::power_on},
+                                           BoardProgram{"power_off", &BoardOptions::power_off},
+                                           BoardProgram{"power_cycle", &BoardOptions::power_cycle},
+                                           BoardProgram{"sd_host", &BoardOptions::sd_host},
+                                           BoardProgram{"sd_dut", &BoardOptions::sd_dut},
+                                           BoardProgram{"current", &BoardOptions::current}};
 
 /// Error: the driver is unknown, or can't work with these options.
 std::expected<std::unique_ptr<Board>, std::string> make_board(const BoardOptions& options);

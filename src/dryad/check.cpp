@@ -74,9 +74,10 @@ Verdict check_access(const Config& config) {
 
 /// A program that can't be run; nothing if all can.
 std::string broken_program(const BoardOptions& board) {
-  for (const auto* argv : {&board.maintenance, &board.prepare, &board.healthcheck, &board.healthcheck_full}) {
-    if (argv->empty() || argv->front().find('/') == std::string::npos) continue;
-    if (::access(argv->front().c_str(), X_OK) != 0) return errno_text(argv->front(), errno);
+  for (const auto& program : kBoardPrograms) {
+    const auto& argv = board.*program.argv;
+    if (argv.empty() || argv.front().find('/') == std::string::npos) continue;
+    if (::access(argv.front().c_str(), X_OK) != 0) return errno_text(argv.front(), errno);
   }
   return {};
 }

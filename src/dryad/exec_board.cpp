@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <string_view>
 
@@ -16,24 +15,7 @@ constexpr int kWarningCode = 1;
 /// Between off and on, where no program does both.
 constexpr std::chrono::seconds kPowerPause{2};
 
-/// A program, under the name that it has in the config.
-struct NamedProgram {
-  std::string_view name;
-  std::vector<std::string> BoardOptions::* argv;
-};
-
-constexpr std::array kPrograms{NamedProgram{"maintenance", &BoardOptions::maintenance},
-                               NamedProgram{"prepare", &BoardOptions::prepare},
-                               NamedProgram{"healthcheck", &BoardOptions::healthcheck},
-                               NamedProgram{"healthcheck_full", &BoardOptions::healthcheck_full},
-                               NamedProgram{"power_on", &BoardOptions::power_on},
-                               NamedProgram{"power_off", &BoardOptions::power_off},
-                               NamedProgram{"power_cycle", &BoardOptions::power_cycle},
-                               NamedProgram{"sd_host", &BoardOptions::sd_host},
-                               NamedProgram{"sd_dut", &BoardOptions::sd_dut},
-                               NamedProgram{"current", &BoardOptions::current}};
-
-NamedProgram program_for(agent::BoardAction action) {
+BoardProgram program_for(agent::BoardAction action) {
   switch (action) {
     case agent::BoardAction::kPowerOn:
       return {"power_on", &BoardOptions::power_on};
@@ -128,7 +110,7 @@ class ExecBoard final : public Board {
 
 MadeBoard make_exec_board(const BoardOptions& options) {
   bool any = false;
-  for (const auto& [name, member] : kPrograms) {
+  for (const auto& [name, member] : kBoardPrograms) {
     const auto& argv = options.*member;
     any = any || !argv.empty();
     if (!argv.empty() && argv.front().find('/') == std::string::npos && !has_program(argv.front())) {

@@ -147,6 +147,7 @@ def test_check_says_what_is_wrong_and_what_to_do(farm):
             ('sshd = "/no/sshd"', 77, r"wrong +sshd .*install openssh-server"),
             ('sshd = "/bin/false"', 77, r"wrong +sshd .*exit code 1"),
             (f'board = {{driver = "exec", prepare = ["{config.parent}/none"]}}', 78, r"wrong +board .*No such file"),
+            (f'board = {{driver = "exec", power_off = ["{config.parent}/none"]}}', 78, r"wrong +board .*No such file"),
             ('board = {driver = "exec", healthcheck = ["sh", "-c", "echo relay is dead >&2; exit 2"]}', 77,
              r"wrong +board .*relay is dead"),
             ('board = {driver = "exec", healthcheck_full = ["sh", "-c", "exit 2"]}', 0, r"ok +board")):
