@@ -95,7 +95,7 @@ class CommitThread final : public Committer {
   /// False when there is none and there will be none. Uses the quiet to scrub.
   bool wait_for_work(std::unique_lock<std::mutex>& lock) {
     const auto has_work = [this] { return stopping_ || !waiting_.empty() || !reads_.empty(); };
-    while (scrub_by_ && !wake_.wait_for(lock, kScrubWhenQuiet, has_work)) {
+    while (scrub_by_ && !wake_.wait_for(lock, scrub_failed_ ? kScrubWithin : kScrubWhenQuiet, has_work)) {
       lock.unlock();
       scrub();
       lock.lock();
@@ -107,9 +107,12 @@ class CommitThread final : public Committer {
   void scrub() {
     scrub_by_.reset();
     const auto scrubbed = journal_->scrub();
+    const bool failed_before = std::exchange(scrub_failed_, !scrubbed);
     if (scrubbed) return;
-    runtime::log_warning("deleted keys are still in the store's log, they will be tried again",
-                         {{"error", scrubbed.error().message}});
+    if (!failed_before) {
+      runtime::log_warning("deleted keys are still in the store's log, they will be tried again",
+                           {{"error", scrubbed.error().message}});
+    }
     scrub_by_ = SteadyClock::now() + kScrubWithin;
   }
 
@@ -147,6 +150,8 @@ class CommitThread final : public Committer {
   bool stopping_ = false;
   /// Keys were deleted since the last scrub: by when the next must be. Thread: the store's.
   std::optional<SteadyClock::time_point> scrub_by_;
+  /// The last scrub could not: the next waits longer, and the log has it once. Thread: the store's.
+  bool scrub_failed_ = false;
   std::atomic<bool> stalled_{false};
   std::thread thread_;
 };
