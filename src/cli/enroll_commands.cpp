@@ -5,6 +5,7 @@
 
 #include "base/host_port.hpp"
 #include "cli/commands.hpp"
+#include "cli/lists.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
 
@@ -55,13 +56,10 @@ Task<void> enroll_one(Session* session, EnrollArguments arguments, std::string s
   token.role = "worker";
   token.reusable = arguments.reusable;
   auto answer = co_await session->api().add_token(std::move(token));
-  if (!answer && client::may_have_acted(answer.error())) {
-    throw CliError(ExitCode::kUnreachable,
-                   fmt::format("{}; the token may have been made all the same", session->describe(answer.error())),
-                   fmt::format("`boruta tokens` tells of {}; if so, `boruta tokens revoke ID` and enrol again",
-                               printable(token_name)));
-  }
-  const auto issued = session->need(std::move(answer));
+  const auto issued = need_created(session, std::move(answer), "the token",
+                                   fmt::format("`boruta tokens` tells of {}; if so, `boruta tokens revoke ID` and "
+                                               "enrol again",
+                                               printable(token_name)));
   session->print_line(session->json() ? issued.json : line_for(arguments, server, name, issued.value.token));
 }
 
