@@ -62,9 +62,15 @@ class Bits {
   }
 
   [[nodiscard]] static bool intersect(const Bits& left, const Bits& right) {
-    bool found = false;
-    for_each_common_word(left, right, [&found](std::size_t, std::uint64_t) { found = true; });
-    return found;
+    const auto size = std::min(left.summary_.size(), right.summary_.size());
+    for (std::size_t summary = 0; summary < size; ++summary) {
+      auto both = left.summary_[summary] & right.summary_[summary];
+      for (; both != 0; both &= both - 1) {
+        const auto index = summary * kWord + static_cast<std::size_t>(std::countr_zero(both));
+        if ((left.words_[index] & right.words_[index]) != 0) return true;
+      }
+    }
+    return false;
   }
 
   /// Keeps what `other` has too.
