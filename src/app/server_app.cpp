@@ -266,7 +266,7 @@ class Server {
   /// Acceptors, sessions, tunnels, coordinator; the store follows when nobody is left who could write.
   Task<void> stop() {
     http_.request_stop();
-    co_await refusals_.flush();
+    refusals_.flush();
     core_.coordinator().request_stop();
     co_await http_tasks_.join();
     agents_.close_all();
@@ -281,8 +281,6 @@ class Server {
     hook_.stop();
     quarantine_.request_stop();
     co_await quarantine_.join();
-    refusals_.request_stop();
-    co_await refusals_.join();
     core_.tasks().request_stop();
     co_await core_.tasks().join();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "farm/decide.hpp"
 #include "farm/decisions.hpp"
 
 namespace boruta::farm {
@@ -25,25 +26,18 @@ std::expected<WorkerUuid, Refusal> check_registration(const Registration& regist
   return *uuid;
 }
 
-/// A token belongs to the first worker that shows it; a reusable one admits as many as it may.
+bool has_admitted(const Token& token, WorkerUuid uuid) {
+  return token.bound == uuid || std::ranges::find(token.workers, uuid) != token.workers.end();
+}
+
 Verdict bind_token(Emitter& out, std::optional<TokenId> id, WorkerUuid uuid) {
   if (!id) return {};
-  const auto token = out.farm().tokens().find(*id);
-  BORUTA_ASSERT(token != out.farm().tokens().end());
-  const auto& known = token->second;
-  if (known.bound == uuid || std::ranges::find(known.workers, uuid) != known.workers.end()) return {};
-  if (known.reusable) {
-    if (!known.max_workers) return {};
-    if (known.workers.size() >= *known.max_workers) {
-      return refuse(RefusalCode::kForbidden,
-                    fmt::format("this token has admitted {} of {} workers, and {} is none of them",
-                                known.workers.size(), *known.max_workers, uuid.to_string()));
-    }
-  } else if (known.bound) {
-    return refuse(RefusalCode::kForbidden, fmt::format("this token belongs to worker {}, not to {}",
-                                                       token->second.bound->to_string(), uuid.to_string()));
-  }
-  out.add(TokenBound{.id = *id, .worker = uuid});
+  const auto found = out.farm().tokens().find(*id);
+  BORUTA_ASSERT(found != out.farm().tokens().end());
+  const auto& token = found->second;
+  if (auto verdict = check_admits(token, uuid); !verdict) return verdict;
+  const bool counts = !token.reusable || token.max_workers;
+  if (counts && !has_admitted(token, uuid)) out.add(TokenBound{.id = *id, .worker = uuid});
   return {};
 }
 
@@ -125,6 +119,21 @@ const Worker* addressed(const Emitter& out, const Answer& answer) {
 }
 
 }  // namespace
+
+Verdict check_admits(const Token& token, std::optional<WorkerUuid> worker) {
+  if (worker && has_admitted(token, *worker)) return {};
+  const auto who = worker ? worker->to_string() : std::string("a new one");
+  if (token.reusable && token.max_workers && token.workers.size() >= *token.max_workers) {
+    return refuse(RefusalCode::kForbidden,
+                  fmt::format("this token has admitted {} of {} workers, and {} is none of them", token.workers.size(),
+                              *token.max_workers, who));
+  }
+  if (!token.reusable && token.bound) {
+    return refuse(RefusalCode::kForbidden,
+                  fmt::format("this token belongs to worker {}, not to {}", token.bound->to_string(), who));
+  }
+  return {};
+}
 
 Verdict decide_on(Emitter& out, const RegisterWorker& command) {
   const auto uuid = check_registration(command.registration);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.hpp"
+#include "farm/decide.hpp"
 #include "farm/decisions.hpp"
 
 /// What opens doors: tokens, and the public keys of users.
@@ -96,11 +97,15 @@ Verdict decide_on(Emitter& out, const RevokeToken& command) {
   return {};
 }
 
+bool is_use_news(const Token& token, Now now) {
+  return !token.last_used || now.wall - *token.last_used >= limits::kTokenUseStep;
+}
+
 Verdict decide_on(Emitter& out, const NoteTokenUse& command) {
   const auto token = out.farm().tokens().find(command.id);
-  if (token == out.farm().tokens().end()) return {};
-  const auto& last = token->second.last_used;
-  if (!last || out.now().wall - *last >= limits::kTokenUseStep) out.add(TokenUsed{.id = command.id});
+  if (token != out.farm().tokens().end() && is_use_news(token->second, out.now())) {
+    out.add(TokenUsed{.id = command.id});
+  }
   return {};
 }
 

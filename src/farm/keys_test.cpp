@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"
+#include "farm/decide.hpp"
 #include "farm/farm_fixture.hpp"
 
 /// What opens doors: users' public keys, and what tokens can do beyond being shown.
@@ -173,6 +174,10 @@ TEST(WorkerTokens, AdmitAsManyWorkersAsTheyMay) {
   EXPECT_EQ(farm.reconnect("b"), "");
   EXPECT_EQ(farm.reconnect("c"),
             "this token has admitted 2 of 2 workers, and " + farm.uuid("c").to_string() + " is none of them");
+  const auto& token = farm.farm().tokens().at(TokenId{1});
+  EXPECT_TRUE(check_admits(token, farm.uuid("b")));
+  EXPECT_EQ(check_admits(token, std::nullopt).error().detail,
+            "this token has admitted 2 of 2 workers, and a new one is none of them");
   farm.disconnect("a");
   EXPECT_EQ(farm.reconnect("a"), "") << "who was admitted comes again";
   EXPECT_EQ(farm.farm().tokens().at(TokenId{1}).workers, (std::vector{farm.uuid("a"), farm.uuid("b")}));

@@ -203,8 +203,7 @@ Task<std::expected<farm::Actor, Refusal>> Api::authenticate(std::optional<Secret
   actor.address = std::move(address);
   // A use that cannot be written now is noted by a later one.
   if ((*login)->note_use) {
-    farm::CommandBody note = farm::NoteTokenUse{.id = *(*login)->note_use};
-    co_await submit(actor, std::move(note));
+    coordinator_.note({.actor = actor, .body = farm::NoteTokenUse{.id = *(*login)->note_use}});
   }
   co_return actor;
 }

@@ -47,7 +47,13 @@ std::string_view word_of(Caller caller) {
 
 void DirectCommitter::submit(store::EventBatch batch) {
   ASSERT_TRUE(journal_.append(batch));
-  asio::post(executor_, [this, last = batch.last_seq()] { on_durable_(last); });
+  last_ = batch.last_seq();
+  if (!slow_) asio::post(executor_, [this, last = last_] { on_durable_(last); });
+}
+
+void DirectCommitter::set_slow(bool slow) {
+  slow_ = slow;
+  if (!slow) asio::post(executor_, [this, last = last_] { on_durable_(last); });
 }
 
 Task<std::expected<farm::Events, store::StoreError>> DirectCommitter::read(store::EventQuery query) {

@@ -19,7 +19,7 @@ namespace boruta::http {
 /// Who may call a route, in the words of its description.
 [[nodiscard]] std::string_view word_of(Caller caller);
 
-/// Commits at once, in memory.
+/// Commits at once, in memory; or says so only when `set_slow` ends, as if on a slow disk.
 class DirectCommitter final : public server::Committer {
  public:
   explicit DirectCommitter(asio::any_io_executor executor) : executor_(std::move(executor)) {}
@@ -31,12 +31,15 @@ class DirectCommitter final : public server::Committer {
   void stop() override {}
 
   void set_stalled(bool stalled) { stalled_ = stalled; }
+  void set_slow(bool slow);
 
  private:
   asio::any_io_executor executor_;
   OnDurable on_durable_;
   store::MemoryJournal journal_;
   bool stalled_ = false;
+  bool slow_ = false;
+  EventSeq last_;
 };
 
 /// Says what a test wants to be said.

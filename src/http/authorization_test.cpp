@@ -239,5 +239,16 @@ TEST(Authorization, TellsTheLastUseOfATokenWithoutAWriteForEach) {
   EXPECT_TRUE(tokens.at(0).at("LastUsed").is_string());
 }
 
+TEST(Authorization, OfATokenDoesNotWaitUntilItsUseIsStored) {
+  Callers callers;
+  auto& harness = callers.harness();
+  harness.pass_time(2h);
+  harness.committer().set_slow(true);
+  EXPECT_EQ(callers.call("bob", "GET", "/api/v1/reqs/1").status, 200U) << "alice filed it long ago";
+  harness.committer().set_slow(false);
+  const auto tokens = json::parse(callers.call("bob", "GET", "/api/v1/tokens/").body).as_array();
+  EXPECT_TRUE(tokens.at(0).at("LastUsed").is_string());
+}
+
 }  // namespace
 }  // namespace boruta::http

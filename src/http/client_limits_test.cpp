@@ -58,7 +58,9 @@ TEST(ClientLimits, RememberABoundedNumberAndThoseOfLate) {
     const auto now = kNow + std::chrono::microseconds(number);
     EXPECT_FALSE(limits.take_request("user " + std::to_string(number), now));
     EXPECT_FALSE(limits.take_bad_token("10.0.0." + std::to_string(number), now));
-    if (number % 1'000 == 0) EXPECT_TRUE(limits.take_request("busy", now)) << number;
+    if (number % 1'000 == 0) {
+      EXPECT_TRUE(limits.take_request("busy", now)) << number;
+    }
     ASSERT_LE(limits.size(), ClientLimits::kClients);
   }
 }

@@ -163,6 +163,28 @@ TEST_F(HealthTest, KeepsFindingsInTheHistoryAndNothingElse) {
   EXPECT_THAT(history(bench), HasSubstr("the STM does not answer"));
 }
 
+TEST_F(HealthTest, TellsOfEachOfSeveralWarningsOnceUntilACheckPassesWithoutIt) {
+  const auto bench = make_worker(1);
+  const auto times_told = [&](const std::string& warning) {
+    const auto told = history(bench);
+    const auto text = "\"Reason\":\"" + warning;
+    std::size_t times = 0;
+    for (auto at = told.find(text); at != std::string::npos; at = told.find(text, at + 1)) ++times;
+    return times;
+  };
+  const auto check = [&](const std::vector<std::string>& warnings) {
+    for (const auto& text : warnings) harness_.hear(bench.session, agent::Warning{.text = text});
+    harness_.hear(bench.session, agent::Done{.kind = agent::CommandKind::kHealthcheck, .generation = bench.link->last});
+  };
+  for (int round = 0; round < 3; ++round) check({"the disk is full", "the clock is wrong"});
+  EXPECT_EQ(times_told("the disk is full"), 1U);
+  EXPECT_EQ(times_told("the clock is wrong"), 1U);
+  check({"the clock is wrong"});
+  check({"the disk is full", "the clock is wrong"});
+  EXPECT_EQ(times_told("the disk is full"), 2U) << "it had been mended";
+  EXPECT_EQ(times_told("the clock is wrong"), 1U);
+}
+
 TEST_F(HealthTest, QuarantinesAWorkerOnWhichJobsOfDifferentOwnersFailInARow) {
   auto bench = make_worker(1);
   auto other = make_worker(2);

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "base/assert.hpp"
-#include "base/limits.hpp"
+#include "farm/decide.hpp"
 
 namespace boruta::server {
 namespace {
@@ -55,10 +55,6 @@ std::string sha256_hex(std::string_view text) {
   return hex(std::span(digest).first(length));
 }
 
-bool is_use_worth_noting(const farm::Token& token, Now now) {
-  return !token.last_used || now.wall - *token.last_used >= limits::kTokenUseStep;
-}
-
 std::expected<Login, Refusal> authenticate_user(const farm::Farm& farm, const std::optional<Secret>& token, Now now) {
   if (!farm.policy().access_control) {
     const auto* anonymous = farm.find_user(farm::kAnonymous);
@@ -82,7 +78,7 @@ std::expected<Login, Refusal> authenticate_user(const farm::Farm& farm, const st
                 .user = user->id,
                 .worker = {},
                 .name = user->name},
-      .note_use = is_use_worth_noting(**found, now) ? std::optional((*found)->id) : std::nullopt};
+      .note_use = farm::is_use_news(**found, now) ? std::optional((*found)->id) : std::nullopt};
 }
 
 std::expected<std::optional<TokenId>, Refusal> authenticate_agent(const farm::Farm& farm,

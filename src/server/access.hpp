@@ -19,9 +19,6 @@ namespace boruta::server {
 /// As farm::Token::hash holds it.
 [[nodiscard]] std::string hash_of(const Secret& token);
 
-/// Whether `token`'s use at `now` is worth a NoteTokenUse: it was last noted long ago.
-[[nodiscard]] bool is_use_worth_noting(const farm::Token& token, Now now);
-
 struct Login {
   farm::Actor actor;
   /// The token that was shown, if its use should be noted.

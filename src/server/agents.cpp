@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.hpp"
+#include "farm/decide.hpp"
 #include "runtime/log.hpp"
 #include "server/access.hpp"
 #include "server/ssh_key.hpp"
@@ -54,20 +56,20 @@ std::optional<farm::CommandBody> command_of(const agent::Done& done, WorkerUuid 
   return std::nullopt;
 }
 
-/// As a registration would be refused: a token that one worker has used admits no other.
-std::optional<Refusal> bound_elsewhere(const farm::Token& token, std::optional<WorkerUuid> worker) {
-  if (token.reusable || !token.bound || token.bound == worker) return std::nullopt;
-  return Refusal{
-      .code = RefusalCode::kForbidden,
-      .detail = fmt::format("this token belongs to worker {} and admits no other", token.bound->to_string())};
-}
-
 std::string cut(std::string text) {
   if (text.size() > limits::kReasonBytes) text.resize(limits::kReasonBytes);
   return text;
 }
 
 }  // namespace
+
+bool Agents::Warnings::is_news(const std::string& text) {
+  const bool known = before_.contains(text) || now_.contains(text);
+  if (now_.size() < kKept) now_.insert(text);
+  return !known;
+}
+
+void Agents::Warnings::end_check() { before_ = std::exchange(now_, {}); }
 
 Task<std::expected<Agents::Session, Refusal>> Agents::connect(std::optional<Secret> token, agent::Register hello,
                                                               std::string peer, std::shared_ptr<AgentLink> link) {
@@ -108,9 +110,8 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
   auto actor = actor_of(hello.caps);
   actor.address = peer;
   if (!admitted) co_return refuse(actor, admitted.error());
-  if (*admitted && is_use_worth_noting(farm.tokens().at(**admitted), coordinator_.clock().now())) {
-    farm::Command note{.actor = actor, .body = farm::NoteTokenUse{.id = **admitted}};
-    co_await coordinator_.submit(std::move(note));
+  if (*admitted && farm::is_use_news(farm.tokens().at(**admitted), coordinator_.clock().now())) {
+    coordinator_.note({.actor = actor, .body = farm::NoteTokenUse{.id = **admitted}});
   }
   // What the older stream of this agent still says must not come between: it is forgotten first.
   const auto older = connections_.find(actor.worker);
@@ -165,7 +166,8 @@ Task<std::expected<Agents::Probe, Refusal>> Agents::probe(std::optional<Secret> 
     if (!admitted) {
       probe.refusal = admitted.error();
     } else if (*admitted) {
-      probe.refusal = bound_elsewhere(view.farm().tokens().at(**admitted), worker);
+      const auto admits = farm::check_admits(view.farm().tokens().at(**admitted), worker);
+      if (!admits) probe.refusal = admits.error();
     }
     return probe;
   };
@@ -195,13 +197,13 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
   if (auto* failure = std::get_if<agent::SetFail>(&message)) {
     command.body = farm::SetFail{.uuid = worker, .reason = cut(std::move(failure->reason))};
   } else if (auto* warning = std::get_if<agent::Warning>(&message)) {
-    // A check that finds the same every few minutes is no news.
-    if (warning->text == connection->last_warning) co_return;
-    connection->last_warning = warning->text;
-    command.body = farm::NoteWorker{.uuid = worker, .text = cut(std::move(warning->text))};
+    auto text = cut(std::move(warning->text));
+    if (!connection->warnings.is_news(text)) co_return;
+    command.body = farm::NoteWorker{.uuid = worker, .text = std::move(text)};
   } else if (auto* done = std::get_if<agent::Done>(&message)) {
     std::string fingerprint;
     done->error = cut(std::move(done->error));
+    if (done->kind == agent::CommandKind::kHealthcheck) connection->warnings.end_check();
     if (done->kind == agent::CommandKind::kPrepare && done->error.empty()) {
       const auto made = fingerprint_of(done->private_key);
       if (made) {

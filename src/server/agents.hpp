@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -91,6 +92,21 @@ class Agents {
   void close_all();
 
  private:
+  /// What an agent's checks have warned of: the same again, every few minutes, is no news until a check passed
+  /// without it.
+  class Warnings {
+   public:
+    bool is_news(const std::string& text);
+    void end_check();
+
+   private:
+    /// Of one check; what is beyond counts as new each time.
+    static constexpr std::size_t kKept = 16;
+
+    std::set<std::string> now_;
+    std::set<std::string> before_;
+  };
+
   struct Connection {
     Session session = 0;
     WorkerUuid worker;
@@ -98,7 +114,7 @@ class Agents {
     std::string instance;
     std::shared_ptr<AgentLink> link;
     Instant last_heard{};
-    std::string last_warning;
+    Warnings warnings;
   };
 
   Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,

@@ -18,11 +18,11 @@ constexpr Duration kWallCheck = 1s;
 /// A job's tunnel stands and its start is durable well within this.
 constexpr Duration kAccessReadyWithin = 5s;
 
-std::unexpected<Refusal> unavailable(std::string detail) {
-  return std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = std::move(detail)});
+Refusal unavailable(std::string detail) {
+  return Refusal{.code = RefusalCode::kUnavailable, .detail = std::move(detail)};
 }
 
-std::unexpected<Refusal> server_stops() { return unavailable("the server is shutting down"); }
+Refusal server_stops() { return unavailable("the server is shutting down"); }
 
 std::unexpected<Refusal> not_assigned() {
   return std::unexpected(Refusal{.code = RefusalCode::kNotAssigned, .detail = {}});
@@ -92,13 +92,29 @@ void Coordinator::arm_timer() {
 
 Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command command, Secret secret) {
   co_await enter();
-  if (is_users(command.actor)) {
-    if (stopping_) co_return server_stops();
-    if (committer_.stalled()) co_return unavailable("the server's store cannot be written at present, try again later");
-    if (unpublished_.size() >= limits::kPendingCommands) {
-      co_return unavailable("more changes are waiting to be stored than the server takes, try again later");
-    }
+  if (auto refusal = refuse_now(command.actor)) co_return std::unexpected(std::move(*refusal));
+  auto [outcome, seen] = execute(command, std::move(secret));
+  if (!co_await durable_.wait(seen.value)) co_return std::unexpected(server_stops());
+  co_return outcome;
+}
+
+void Coordinator::note(farm::Command command) {
+  asio::dispatch(strand_, [this, command = std::move(command)] {
+    if (!refuse_now(command.actor)) execute(command, {});
+  });
+}
+
+std::optional<Refusal> Coordinator::refuse_now(const farm::Actor& actor) const {
+  if (!is_users(actor)) return std::nullopt;
+  if (stopping_) return server_stops();
+  if (committer_.stalled()) return unavailable("the server's store cannot be written at present, try again later");
+  if (unpublished_.size() >= limits::kPendingCommands) {
+    return unavailable("more changes are waiting to be stored than the server takes, try again later");
   }
+  return std::nullopt;
+}
+
+Coordinator::Executed Coordinator::execute(const farm::Command& command, Secret secret) {
   const auto now = clock_.now();
   auto step = engine_.execute(command, now);
   auto outcome = std::move(step.outcome);
@@ -106,8 +122,7 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
   arm_timer();
   // Also a refusal tells of the state that it came from.
   const auto seen = outcome && !outcome->empty() ? outcome->back().seq : engine_.farm().last_event();
-  if (!co_await durable_.wait(seen.value)) co_return server_stops();
-  co_return outcome;
+  return {.outcome = std::move(outcome), .seen = seen};
 }
 
 void Coordinator::carry(match::Step step, Secret secret, Now now) {
@@ -221,7 +236,7 @@ Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor 
                                                                     std::optional<Duration> wait) {
   const auto until = wait ? std::optional(clock_.now().lease + *wait) : std::nullopt;
   while (true) {
-    if (stopping_) co_return server_stops();
+    if (stopping_) co_return std::unexpected(server_stops());
     if (auto allowed = farm::check_owner(engine_.farm(), actor, id); !allowed)
       co_return std::unexpected(allowed.error());
     const auto request = engine_.farm().find_request(id);
@@ -254,7 +269,7 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::read_events(store::Event
   auto events = co_await committer_.read(query);
   if (!events) {
     runtime::log_error("events cannot be read", {{"error", events.error().message}});
-    co_return unavailable("the history cannot be read at present");
+    co_return std::unexpected(unavailable("the history cannot be read at present"));
   }
   co_return std::move(*events);
 }

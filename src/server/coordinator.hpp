@@ -66,10 +66,9 @@ struct Access {
 };
 
 /// Owns the one mutable Farm and is its only writer.
-/// Threads: all state lives on `strand`; `submit`, `read` and `acquire` may be called from any executor and resume
-/// their caller on its own.
-/// Order: decide, apply, commit, then reply, publish and act. Nobody hears of an event that is not durable.
-/// Stop: `request_stop` refuses new work and ends waits; `run` returns after the batch in hand.
+/// Threads: all state lives on `strand`; `submit`, `note`, `read` and `acquire` may be called from any executor and
+/// resume their caller on its own. Order: decide, apply, commit, then reply, publish and act. Nobody hears of an event
+/// that is not durable. Stop: `request_stop` refuses new work and ends waits; `run` returns after the batch in hand.
 class Coordinator {
   /// The coroutine goes on here on the strand, until its next wait: that resumes it on its own executor.
   auto enter() { return asio::dispatch(asio::bind_executor(strand_, asio::use_awaitable)); }
@@ -97,6 +96,9 @@ class Coordinator {
   /// Executes `command`; returns its own events once they are durable, or why it was refused. `secret` is the private
   /// key that a FinishPrepare brings.
   Task<std::expected<farm::Events, Refusal>> submit(farm::Command command, Secret secret = {});
+
+  /// Executes `command`, which is for the record: returns at once, and a refusal is dropped.
+  void note(farm::Command command);
 
   /// Calls `reader(View&)` on the strand and returns its result once all that it saw is durable.
   /// kUnavailable when the server stops before.
@@ -137,6 +139,15 @@ class Coordinator {
     Instant submitted;
   };
 
+  struct Executed {
+    std::expected<farm::Events, Refusal> outcome;
+    /// What must be durable before anybody hears of the outcome.
+    EventSeq seen;
+  };
+
+  /// Why nothing can be changed by `actor` now, whatever it is.
+  [[nodiscard]] std::optional<Refusal> refuse_now(const farm::Actor& actor) const;
+  Executed execute(const farm::Command& command, Secret secret);
   Task<std::expected<Access, Refusal>> acquire_on_strand(farm::Actor actor, RequestId id, std::optional<Duration> wait);
   void carry(match::Step step, Secret secret, Now now);
   void on_durable(EventSeq durable);

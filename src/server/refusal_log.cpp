@@ -15,11 +15,6 @@ constexpr Duration kHeldFor = 1min;
 constexpr Duration kSweep = 5s;
 constexpr std::string_view kOthers = "others";
 
-Task<void> submit(Coordinator* coordinator, farm::Actor actor, farm::NoteRefusal refusal) {
-  farm::Command command{.actor = std::move(actor), .body = std::move(refusal)};
-  co_await coordinator->submit(std::move(command));
-}
-
 std::string cut(std::string text) {
   if (text.size() > limits::kReasonBytes) text.resize(limits::kReasonBytes);
   return text;
@@ -63,10 +58,9 @@ Task<void> RefusalLog::run() {
   }
 }
 
-Task<void> RefusalLog::flush() {
+void RefusalLog::flush() {
   write_old(users_, Instant::max());
   write_old(strangers_, Instant::max());
-  co_await writing_.join();
 }
 
 /// A source that was silent for its minute is forgotten.
@@ -87,7 +81,7 @@ void RefusalLog::write_old(Sources& sources, Instant now) {
 }
 
 void RefusalLog::write(const farm::Actor& actor, const farm::NoteRefusal& refusal) {
-  writing_.spawn("note refusal", submit(&coordinator_, actor, refusal));
+  coordinator_.note({.actor = actor, .body = refusal});
 }
 
 }  // namespace boruta::server

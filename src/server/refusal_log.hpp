@@ -17,16 +17,14 @@ class RefusalLog {
  public:
   static constexpr std::size_t kSources = 32;
 
-  explicit RefusalLog(Coordinator* coordinator) : coordinator_(*coordinator), writing_(coordinator->strand()) {}
+  explicit RefusalLog(Coordinator* coordinator) : coordinator_(*coordinator) {}
 
   /// `action` is what was asked for: "POST /api/v1/users/". Returns at once.
   void note(farm::Actor actor, std::string action, Refusal refusal);
   /// Writes what the minute held back, until cancelled.
   Task<void> run();
   /// Writes all that is held back: the server stops.
-  Task<void> flush();
-  void request_stop() { writing_.request_stop(); }
-  Task<void> join() { co_await writing_.join(); }
+  void flush();
 
  private:
   /// Name, address and code.
@@ -46,7 +44,6 @@ class RefusalLog {
   Coordinator& coordinator_;
   Sources users_;
   Sources strangers_;
-  runtime::TaskGroup writing_;
 };
 
 }  // namespace boruta::server
