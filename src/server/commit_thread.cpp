@@ -2,6 +2,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -19,6 +20,8 @@ namespace {
 /// Of sysexits.h: an error on doing I/O.
 constexpr int kExitStore = 74;
 constexpr std::chrono::milliseconds kRetryAfter{100};
+/// A server that stops does not wait for the disk any longer than this.
+constexpr std::chrono::seconds kPatienceOnStop{1};
 /// A deleted key leaves the store's files when nothing was written for so long, lest a writer has to wait for it, and
 /// in any case after kScrubWithin.
 constexpr std::chrono::milliseconds kScrubWhenQuiet{100};
@@ -65,6 +68,7 @@ class CommitThread final : public Committer {
     {
       const std::scoped_lock lock(mutex_);
       stopping_ = true;
+      stop_by_ = SteadyClock::now() + kPatienceOnStop;
       wake_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
@@ -117,13 +121,11 @@ class CommitThread final : public Committer {
   }
 
   void commit(const store::EventBatch& batch) {
-    const auto give_up = std::chrono::steady_clock::now() + patience_;
+    const auto give_up = SteadyClock::now() + patience_;
     while (true) {
       const auto result = journal_->append(batch);
       if (result) break;
-      const bool retry =
-          result.error().code == store::StoreErrorCode::kBusy && std::chrono::steady_clock::now() < give_up;
-      if (!retry) {
+      if (result.error().code != store::StoreErrorCode::kBusy || !is_patient(give_up)) {
         runtime::log_error("the store cannot be written, the server exits; what was acknowledged is there",
                            {{"error", result.error().message}});
         std::_Exit(kExitStore);
@@ -138,6 +140,11 @@ class CommitThread final : public Committer {
     asio::post(executor_, [this, durable = batch.last_seq()] { on_durable_(durable); });
   }
 
+  bool is_patient(SteadyClock::time_point give_up) {
+    const std::scoped_lock lock(mutex_);
+    return SteadyClock::now() < (stopping_ ? std::min(give_up, stop_by_) : give_up);
+  }
+
   std::unique_ptr<store::Journal> journal_;
   asio::any_io_executor executor_;
   Duration patience_;
@@ -148,6 +155,8 @@ class CommitThread final : public Committer {
   store::EventBatch waiting_;
   std::deque<Read> reads_;
   bool stopping_ = false;
+  /// Once it stops.
+  SteadyClock::time_point stop_by_;
   /// Keys were deleted since the last scrub: by when the next must be. Thread: the store's.
   std::optional<SteadyClock::time_point> scrub_by_;
   /// The last scrub could not: the next waits longer, and the log has it once. Thread: the store's.

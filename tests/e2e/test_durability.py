@@ -220,17 +220,32 @@ def check_outage(farm, server, harm, mend):
     assert {before, after, *acknowledged} <= known
 
 
+def fill(disk):
+    """All but a bit; the file that takes the room."""
+    ballast = disk / "ballast"
+    with open(ballast, "wb") as file, contextlib.suppress(OSError):
+        while shutil.disk_usage(disk).free > 200 * 1024:
+            file.write(b"\0" * 65536)
+            file.flush()
+    return ballast
+
+
 def test_a_full_disk_refuses_changes_until_there_is_room(farm, small_disk):
     server = start_on(farm, small_disk)
-    ballast = small_disk / "ballast"
+    check_outage(farm, server, lambda: fill(small_disk), (small_disk / "ballast").unlink)
 
-    def fill():
-        with open(ballast, "wb") as file, contextlib.suppress(OSError):
-            while shutil.disk_usage(small_disk).free > 200 * 1024:
-                file.write(b"\0" * 65536)
-                file.flush()
 
-    check_outage(farm, server, fill, ballast.unlink)
+def test_a_server_on_a_full_disk_stops_as_quickly_as_any(farm, small_disk):
+    server = start_on(farm, small_disk)
+    ballast = fill(small_disk)
+    _, acknowledged = await_refusal(farm.admin())
+    begin = time.monotonic()
+    server.process.signal(signal.SIGTERM)
+    assert server.process.wait() == 74, "what it could not write is lost, and nobody was told otherwise"
+    assert time.monotonic() - begin < 5
+    ballast.unlink()
+    server.start()
+    assert set(acknowledged) <= {request["ID"] for request in farm.admin().requests()}
 
 
 def test_a_write_that_fails_half_way_ends_the_server_and_loses_nothing(farm):
