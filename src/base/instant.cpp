@@ -6,6 +6,8 @@
 #include <charconv>
 #include <limits>
 
+#include "base/ascii.hpp"
+
 namespace boruta {
 namespace {
 
@@ -88,7 +90,7 @@ class Scanner {
   bool take_fraction(int& nanoseconds) {
     std::size_t digits = 0;
     nanoseconds = 0;
-    while (!rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9') {
+    while (!rest_.empty() && is_digit(rest_.front())) {
       if (++digits > 9) return false;
       nanoseconds = nanoseconds * 10 + (rest_.front() - '0');
       rest_.remove_prefix(1);

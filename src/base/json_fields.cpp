@@ -25,7 +25,7 @@ std::string shortened(std::string_view text) {
   return fmt::format("{}{}", shown, shown.size() < text.size() ? "…" : "");
 }
 
-std::string quoted(std::string_view text) { return fmt::format("\"{}\"", shortened(text)); }
+std::string in_quotes(std::string_view text) { return fmt::format("\"{}\"", shortened(text)); }
 
 std::string describe(const JsonValue& value) {
   switch (value.kind) {
@@ -36,7 +36,7 @@ std::string describe(const JsonValue& value) {
     case JsonValue::Kind::kNumber:
       return shortened(value.text);
     case JsonValue::Kind::kString:
-      return quoted(value.text);
+      return in_quotes(value.text);
     case JsonValue::Kind::kArray:
       return "a list";
     case JsonValue::Kind::kObject:
@@ -86,7 +86,7 @@ void JsonFields::complain(std::string_view place, const JsonValue& value, std::s
 }
 
 void JsonFields::complain(std::string_view name, std::string_view value, std::string_view wanted) {
-  if (error_.empty()) error_ = fmt::format("{} is {}: {} is expected", place_of(name), quoted(value), wanted);
+  if (error_.empty()) error_ = fmt::format("{} is {}: {} is expected", place_of(name), in_quotes(value), wanted);
 }
 
 template <class Use>

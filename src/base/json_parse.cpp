@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/utf8.hpp"
@@ -10,8 +11,6 @@ namespace boruta {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
-bool is_digit(char character) { return character >= '0' && character <= '9'; }
 
 bool is_high_surrogate(std::uint32_t unit) { return unit >= 0xD800 && unit < 0xDC00; }
 bool is_low_surrogate(std::uint32_t unit) { return unit >= 0xDC00 && unit < 0xE000; }
@@ -36,9 +35,9 @@ void append_utf8(std::string& out, std::uint32_t point) {
 }
 
 /// One pass from left to right. Every `parse_` returns false when the text is broken, and has then said why.
-class Parser {
+class JsonParser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  explicit JsonParser(std::string_view text) : text_(text) {}
 
   std::expected<JsonValue, std::string> parse() {
     JsonValue value;
@@ -237,6 +236,6 @@ class Parser {
 
 }  // namespace
 
-std::expected<JsonValue, std::string> parse_json(std::string_view text) { return Parser(text).parse(); }
+std::expected<JsonValue, std::string> parse_json(std::string_view text) { return JsonParser(text).parse(); }
 
 }  // namespace boruta

@@ -1,11 +1,11 @@
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <compare>
 #include <cstdint>
 #include <utility>
 #include <variant>
 
+#include "base/ascii.hpp"
 #include "base/requirements.hpp"
 
 namespace boruta {
@@ -27,9 +27,6 @@ struct Version {
 };
 
 using Measure = std::variant<Number, Version>;
-
-bool is_digit(char character) { return character >= '0' && character <= '9'; }
-bool is_letter(char character) { return std::isalpha(static_cast<unsigned char>(character)) != 0; }
 
 std::optional<std::int64_t> unit_of(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, std::int64_t>, 9> kUnits{{{"B", 1},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/limits.hpp"
 #include "base/utf8.hpp"
 
@@ -13,10 +14,9 @@ namespace {
 
 bool is_word_character(char character) {
   constexpr std::string_view kSigns = "_.:/@+-%#*";
-  const auto byte = static_cast<unsigned char>(character);
   constexpr unsigned char kFirstBeyondAscii = 0x80;
-  return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-         byte >= kFirstBeyondAscii || kSigns.find(character) != std::string_view::npos;
+  return is_alphanumeric(character) || static_cast<unsigned char>(character) >= kFirstBeyondAscii ||
+         kSigns.find(character) != std::string_view::npos;
 }
 
 constexpr std::string_view kRangeSign = "..";
@@ -51,9 +51,9 @@ bool is_ordering(Comparison comparison) {
 
 using Parsed = std::expected<void, RequirementError>;
 
-class Parser {
+class RequirementParser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  explicit RequirementParser(std::string_view text) : text_(text) {}
 
   std::expected<Requirement, RequirementError> parse() {
     if (auto parsed = read(); !parsed) return std::unexpected(std::move(parsed.error()));
@@ -272,7 +272,9 @@ bool is_within(std::string_view value, const std::vector<std::string>& ends) {
 
 }  // namespace
 
-std::expected<Requirement, RequirementError> parse_requirement(std::string_view text) { return Parser(text).parse(); }
+std::expected<Requirement, RequirementError> parse_requirement(std::string_view text) {
+  return RequirementParser(text).parse();
+}
 
 std::string format_requirement(const Requirement& requirement) {
   const auto name = word_text(requirement.capability);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "cli/explain_views.hpp"
@@ -27,9 +28,7 @@ client::NewRequest unfiled(const ExplainArguments& arguments) {
 
 /// One word of digits is a request; everything else is what one might ask for.
 Task<int> explain(Session* session, ExplainArguments arguments) {
-  const auto is_number = [](const std::string& word) {
-    return !word.empty() && std::ranges::all_of(word, [](char digit) { return digit >= '0' && digit <= '9'; });
-  };
+  const auto is_number = [](const std::string& word) { return !word.empty() && std::ranges::all_of(word, is_digit); };
   client::Answer<client::Reply<client::ExplanationInfo>> answer;
   if (arguments.words.size() == 1 && is_number(arguments.words.front())) {
     const auto id = need_argument(parse_request_id(arguments.words.front()));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "cli/history_views.hpp"
@@ -35,7 +36,7 @@ struct Subject {
 Subject find_subject(const std::string& typed, const std::vector<client::WorkerInfo>& workers,
                      const WorkerNames& names) {
   Subject subject;
-  if (!typed.empty() && std::ranges::all_of(typed, [](char letter) { return letter >= '0' && letter <= '9'; })) {
+  if (!typed.empty() && std::ranges::all_of(typed, is_digit)) {
     subject.request = need_argument(parse_request_id(typed));
     subject.title = fmt::format("request {}", subject.request->value);
     return subject;

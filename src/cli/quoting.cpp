@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "cli/text.hpp"
 
 namespace boruta::cli {
 namespace {
 
 bool is_safe(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
-         std::string_view("_@%+:,./-").find(letter) != std::string_view::npos;
+  return is_alphanumeric(letter) || std::string_view("_@%+:,./-").find(letter) != std::string_view::npos;
 }
 
 std::string quote_always(std::string_view word) {

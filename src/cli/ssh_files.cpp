@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "cli/quoting.hpp"
 
 namespace boruta::cli {
@@ -56,8 +57,7 @@ SshTarget make_target(const client::AccessInfo& access, std::string alias, std::
 std::string ssh_alias(std::string_view worker_name) {
   std::string alias;
   for (const char letter : worker_name) {
-    const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-                       (letter >= '0' && letter <= '9') || letter == '.' || letter == '_';
+    const bool plain = is_alphanumeric(letter) || letter == '.' || letter == '_';
     alias.push_back(plain ? letter : '-');
   }
   // Not an option, and not nothing.

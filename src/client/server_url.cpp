@@ -6,6 +6,8 @@
 #include <charconv>
 #include <optional>
 
+#include "base/ascii.hpp"
+
 namespace boruta::client {
 namespace {
 
@@ -18,8 +20,7 @@ std::uint16_t default_port(bool tls) { return tls ? kHttpsPort : kHttpPort; }
 bool is_ipv6(std::string_view host) { return host.find(':') != std::string_view::npos; }
 
 bool is_unreserved(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
-         std::string_view("-._~").find(letter) != std::string_view::npos;
+  return is_alphanumeric(letter) || std::string_view("-._~").find(letter) != std::string_view::npos;
 }
 
 bool is_host(std::string_view host) {
