@@ -28,7 +28,7 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
-std::string quoted(std::string_view text) { return boost::json::serialize(boost::json::string(text)); }
+std::string in_quotes(std::string_view text) { return boost::json::serialize(boost::json::string(text)); }
 
 /// Control characters too: what users and agents write must not steer the terminal of who reads the log.
 bool needs_quotes(std::string_view text) {
@@ -42,14 +42,14 @@ bool needs_quotes(std::string_view text) {
 std::string text_line(std::string_view message, std::span<const LogField> fields) {
   std::string line(message);
   for (const auto& [key, value] : fields)
-    line += fmt::format(" {}={}", key, needs_quotes(value) ? quoted(value) : value);
+    line += fmt::format(" {}={}", key, needs_quotes(value) ? in_quotes(value) : value);
   return line;
 }
 
 /// The tail of a JSON object whose head, time and level, spdlog's pattern writes.
 std::string json_line(std::string_view message, std::span<const LogField> fields) {
-  std::string line = fmt::format("\"message\":{}", quoted(message));
-  for (const auto& [key, value] : fields) line += fmt::format(",\"{}\":{}", key, quoted(value));
+  std::string line = fmt::format("\"message\":{}", in_quotes(message));
+  for (const auto& [key, value] : fields) line += fmt::format(",\"{}\":{}", key, in_quotes(value));
   return line;
 }
 

@@ -29,7 +29,7 @@ struct StoredJob {
 template <class Row>
 struct Columns;
 
-void each_ceiling(auto& column, auto& ceilings) {
+void each_ceiling_column(auto& column, auto& ceilings) {
   column("ceiling_priority", ceilings.priority);
   column("ceiling_running", ceilings.running);
   column("ceiling_waiting", ceilings.waiting);
@@ -45,7 +45,7 @@ struct Columns<farm::User> {
     column("name", user.name);
     column("role", user.role);
     column("groups", user.groups);
-    each_ceiling(column, user.ceilings);
+    each_ceiling_column(column, user.ceilings);
     column("deleted", user.deleted);
   }
 };
@@ -57,7 +57,7 @@ struct Columns<farm::LimitedGroup> {
 
   static void each(auto& column, auto& group) {
     column("name", group.name);
-    each_ceiling(column, group.ceilings);
+    each_ceiling_column(column, group.ceilings);
   }
 };
 
