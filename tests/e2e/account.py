@@ -14,6 +14,8 @@ import pytest
 from farm import processes
 
 USER = "boruta-e2e-user"
+# As whom the agent runs.
+AGENT = "boruta-e2e-agent"
 HOST_KEYS = sorted(pathlib.Path("/etc/ssh").glob("ssh_host_*_key"))
 HOME = pathlib.Path("/home") / USER
 
@@ -44,9 +46,16 @@ def pids_of(uid):
     return found
 
 
-def account_dryad(farm, name, port, caps=None, **more):
-    return farm.start_dryad(name, caps or {"board": "x"}, access="account",
-                            more=f'ssh_address = "127.0.0.1:{port}"\n[user]\nname = "{USER}"', **more)
+def account_config(port, user=USER):
+    return f'ssh_address = "127.0.0.1:{port}"\nrun_as = "{AGENT}"\n[user]\nname = "{user}"\n'
+
+
+def account_dryad(farm, name, port, caps=None, more="", **others):
+    return farm.start_dryad(name, caps or {"board": "x"}, access="account", more=account_config(port) + more, **others)
+
+
+def state_file(dryad):
+    return dryad.state / "agent" / "state.json"
 
 
 @pytest.fixture(name="sshd_port")
@@ -62,6 +71,8 @@ def a_system_sshd(farm):
                       f"PidFile none\nAllowUsers {USER}\nSubsystem sftp internal-sftp\nMaxStartups 200\n" +
                       "".join(f"HostKey {key}\n" for key in HOST_KEYS))
     pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+    subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", AGENT],
+                   check=True, capture_output=True)
     farm.spawn("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", config])
     yield port
     account = exists()
@@ -71,3 +82,4 @@ def a_system_sshd(farm):
                 if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
                     os.kill(pid, signal.SIGKILL)
         subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
+    subprocess.run(["userdel", "--force", AGENT], check=False, capture_output=True)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from account import USER, a_system_sshd, account_dryad, exists, needs_an_account
+from account import USER, a_system_sshd, account_config, account_dryad, exists, needs_an_account
 from farm import BIN, pids_with, tell, wait_for
 
 assert a_system_sshd, "the fixture sshd_port"
@@ -30,8 +30,7 @@ echo done
 
 def test_a_user_who_daemonises_and_leaves_files_everywhere_is_gone_after_the_job(farm, sshd_port):
     farm.start_server()
-    dryad = farm.start_dryad("real", {"board": "x"}, access="account",
-                             more=f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "{USER}"')
+    dryad = account_dryad(farm, "real", sshd_port)
     account = exists()
     assert account and account.pw_uid >= 1000
     alice = farm.user("alice")
@@ -117,8 +116,7 @@ def test_a_changed_host_key_is_refused_and_said_in_words(farm, sshd_port):
 def test_an_account_that_was_there_is_never_touched(farm, sshd_port):
     farm.start_server()
     before = pwd.getpwnam("nobody")
-    dryad = farm.make_dryad("greedy", access="account",
-                            more=f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "nobody"').start()
+    dryad = farm.make_dryad("greedy", access="account", more=account_config(sshd_port, "nobody")).start()
     assert dryad.process.wait() == 77
     assert "nobody" in dryad.process.text()
     assert pwd.getpwnam("nobody") == before
@@ -126,8 +124,7 @@ def test_an_account_that_was_there_is_never_touched(farm, sshd_port):
 
 def test_check_tells_what_start_would(farm, sshd_port):
     farm.start_server()
-    dryad = farm.make_dryad("checked", access="account",
-                            more=f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "{USER}"')
+    dryad = farm.make_dryad("checked", access="account", more=account_config(sshd_port))
     checked = subprocess.run([BIN / "dryad", "check", "--config", dryad.config], capture_output=True, text=True,
                              timeout=20, check=False)
     assert checked.returncode == 0, checked
