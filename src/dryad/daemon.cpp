@@ -151,8 +151,8 @@ std::expected<ConfigFile, config::Errors> load_again(const Running& running) {
 }
 
 /// Without its root part the agent can do nothing for the worker, nor start it anew: it ends, and is started again.
-Task<void> watch_root(const RootLink* root, Agent* agent) {
-  asio::posix::stream_descriptor socket(co_await asio::this_coro::executor, root->watched().release());
+Task<void> watch_root(RootLink* root, Agent* agent) {
+  asio::posix::stream_descriptor socket(co_await asio::this_coro::executor, root->take_lifeline().release());
   const auto [error] =
       co_await socket.async_wait(asio::posix::stream_descriptor::wait_error, asio::as_tuple(asio::use_awaitable));
   if (error) co_return;

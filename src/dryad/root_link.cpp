@@ -43,8 +43,9 @@ std::expected<Ends, std::string> make_ends() {
   return ends;
 }
 
-/// The two sockets and its standard files are all that it inherits; a Ctrl-C is for us alone.
-int spawn(pid_t& pid, const std::filesystem::path& program, std::vector<std::string> words, int work, int beside) {
+/// The sockets and its standard files are all that it inherits; a Ctrl-C is for us alone.
+int spawn(pid_t& pid, const std::filesystem::path& program, std::vector<std::string> words, int work, int beside,
+          int lifeline) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&files);
@@ -52,7 +53,8 @@ int spawn(pid_t& pid, const std::filesystem::path& program, std::vector<std::str
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&files, work, root::kWorkSocket);
   posix_spawn_file_actions_adddup2(&files, beside, root::kBesideSocket);
-  posix_spawn_file_actions_addclosefrom_np(&files, root::kBesideSocket + 1);
+  posix_spawn_file_actions_adddup2(&files, lifeline, root::kLifeline);
+  posix_spawn_file_actions_addclosefrom_np(&files, root::kLifeline + 1);
   sigset_t all;
   sigset_t none;
   sigfillset(&all);
@@ -95,17 +97,21 @@ std::expected<std::unique_ptr<RootLink>, std::string> RootLink::start(const std:
                                                                       const std::filesystem::path& state_dir) {
   auto work = make_ends();
   auto beside = make_ends();
-  if (!work || !beside) return std::unexpected(work ? beside.error() : work.error());
+  auto lifeline = make_ends();
+  for (const auto* ends : {&work, &beside, &lifeline}) {
+    if (!*ends) return std::unexpected(ends->error());
+  }
   std::error_code error;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / root::kProgram;
   pid_t pid = -1;
   const int failure = spawn(pid, program, {root::kProgram, std::filesystem::absolute(config), state_dir},
-                            work->theirs.get(), beside->theirs.get());
+                            work->theirs.get(), beside->theirs.get(), lifeline->theirs.get());
   if (failure != 0) {
     return std::unexpected(fmt::format("{}: {}: it is installed beside dryad, and does what needs root",
                                        program.native(), std::generic_category().message(failure)));
   }
-  return std::unique_ptr<RootLink>(new RootLink(pid, std::move(work->ours), std::move(beside->ours)));
+  return std::unique_ptr<RootLink>(new RootLink(pid, std::move(work->ours), std::move(beside->ours),
+                                                std::move(lifeline->ours)));
 }
 
 RootLink::~RootLink() {
@@ -126,7 +132,5 @@ RootLink::Handed RootLink::ask_beside(const root::Request& request) {
   const std::scoped_lock lock(beside_mutex_);
   return exchange(beside_.get(), request);
 }
-
-Descriptor RootLink::watched() const { return Descriptor(::fcntl(work_.get(), F_DUPFD_CLOEXEC, 0)); }
 
 }  // namespace boruta::dryad

@@ -39,16 +39,17 @@ class RootLink {
   Handed ask_beside(const root::Request& request);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// For who waits for its end: a copy of a socket that hangs up then.
-  [[nodiscard]] Descriptor watched() const;
+  /// For who waits for its end: a socket that hangs up then. Once.
+  [[nodiscard]] Descriptor take_lifeline() { return std::move(lifeline_); }
 
  private:
-  RootLink(pid_t pid, Descriptor work, Descriptor beside)
-      : pid_(pid), work_(std::move(work)), beside_(std::move(beside)) {}
+  RootLink(pid_t pid, Descriptor work, Descriptor beside, Descriptor lifeline)
+      : pid_(pid), work_(std::move(work)), beside_(std::move(beside)), lifeline_(std::move(lifeline)) {}
 
   pid_t pid_;
   Descriptor work_;
   Descriptor beside_;
+  Descriptor lifeline_;
   std::mutex work_mutex_;
   std::mutex beside_mutex_;
   std::uint32_t asked_ = 0;
