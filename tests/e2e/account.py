@@ -58,9 +58,9 @@ def state_file(dryad):
     return dryad.state / "agent" / "state.json"
 
 
-@pytest.fixture(name="sshd_port")
-def a_system_sshd(farm):
-    """The account is removed whatever happens."""
+@contextlib.contextmanager
+def system_sshd(farm):
+    """Its port. The accounts are removed whatever happens."""
     if exists():
         pytest.fail(f"an account {USER} is there already, and not ours to remove")
     with socket.socket() as probe:
@@ -74,12 +74,20 @@ def a_system_sshd(farm):
     subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", AGENT],
                    check=True, capture_output=True)
     farm.spawn("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", config])
-    yield port
-    account = exists()
-    if account and account.pw_uid >= 1000:
-        for pid, _, _ in processes():
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
-                    os.kill(pid, signal.SIGKILL)
-        subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
-    subprocess.run(["userdel", "--force", AGENT], check=False, capture_output=True)
+    try:
+        yield port
+    finally:
+        account = exists()
+        if account and account.pw_uid >= 1000:
+            for pid, _, _ in processes():
+                with contextlib.suppress(OSError):
+                    if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
+                        os.kill(pid, signal.SIGKILL)
+            subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
+        subprocess.run(["userdel", "--force", AGENT], check=False, capture_output=True)
+
+
+@pytest.fixture(name="sshd_port")
+def a_system_sshd(farm):
+    with system_sshd(farm) as port:
+        yield port
