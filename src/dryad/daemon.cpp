@@ -184,10 +184,10 @@ int serve(const Running& running, FileStateStore& store, AgentState state, RealW
   ThreadRunner runner(context.get_executor(), &worker);
   const auto console = make_console(context.get_executor(), *clock, running);
   BoardDesk desk(context.get_executor(), clock.get(), &runner, console.get());
-  const auto board_socket = listen_for_users(running, {.executor = context.get_executor(),
-                                                       .clock = clock.get(),
-                                                       .desk = &desk,
-                                                       .user = [&real] { return real.access->user_id(); }});
+  const auto board_socket = listen_for_users(
+      running, {.executor = context.get_executor(), .clock = clock.get(), .desk = &desk, .user = [&real] {
+                  return real.access->user_id();
+                }});
   agents.push_back(std::make_unique<Agent>(
       Agent::Parts{.executor = context.get_executor(),
                    .clock = clock.get(),
@@ -260,8 +260,9 @@ int run_daemon(const Options& options, const ConfigFile& file) {
   }
   const auto root = part_with_root(options, config);
   if (!root) return fail(kExitUnfit, root.error());
-  runtime::log_info("the agent has no rights, its root part has a process of its own",
-                    {{"run_as", config.run_as}, {"state", agent_dir(config)}, {"root", std::to_string((*root)->pid())}});
+  runtime::log_info(
+      "the agent has no rights, its root part has a process of its own",
+      {{"run_as", config.run_as}, {"state", agent_dir(config)}, {"root", std::to_string((*root)->pid())}});
   return run_worker({.options = options, .file = file, .service = service, .root = root->get(), .home = "."},
                     *std::move(grpc));
 }

@@ -10,11 +10,7 @@ namespace boruta::dryad {
 
 Reloader::Reloader(boost::asio::io_context& context, Load load, ConfigFile file, Agent* agent,
                    const runtime::ServiceNotifier* service)
-    : load_(std::move(load)),
-      file_(std::move(file)),
-      agent_(*agent),
-      service_(*service),
-      signals_(context, SIGHUP) {
+    : load_(std::move(load)), file_(std::move(file)), agent_(*agent), service_(*service), signals_(context, SIGHUP) {
   wait();
 }
 

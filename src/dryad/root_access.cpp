@@ -65,8 +65,7 @@ std::expected<void, std::string> RootBoard::ready(const std::stop_token& stop) {
 std::expected<void, Ailment> RootBoard::healthcheck(bool full, const std::stop_token& stop) {
   auto answer = link_.ask(root::Healthcheck{.full = full}, stop);
   if (answer.outcome == Outcome::kDone) return {};
-  return std::unexpected(
-      Ailment{.critical = answer.outcome != Outcome::kWarning, .text = std::move(answer.text)});
+  return std::unexpected(Ailment{.critical = answer.outcome != Outcome::kWarning, .text = std::move(answer.text)});
 }
 
 agent::BoardResult RootBoard::act(agent::BoardAction action, const std::stop_token& stop) {

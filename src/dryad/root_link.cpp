@@ -80,7 +80,8 @@ RootLink::Handed exchange(int socket, const root::Request& request) {
   constexpr const char* kEnded = "dryad-root has ended; its last lines in the log say why";
   const auto bytes = encode(request);
   if (bytes.size() > root::kRequestBytes) {
-    return failure(fmt::format("{} bytes are more than the {} that dryad-root takes", bytes.size(), root::kRequestBytes));
+    return failure(
+        fmt::format("{} bytes are more than the {} that dryad-root takes", bytes.size(), root::kRequestBytes));
   }
   if (!root::send_frame(socket, bytes)) return failure(kEnded);
   auto frame = root::receive_frame(socket, root::kAnswerBytes);
@@ -110,8 +111,8 @@ std::expected<std::unique_ptr<RootLink>, std::string> RootLink::start(const std:
     return std::unexpected(fmt::format("{}: {}: it is installed beside dryad, and does what needs root",
                                        program.native(), std::generic_category().message(failure)));
   }
-  return std::unique_ptr<RootLink>(new RootLink(pid, std::move(work->ours), std::move(beside->ours),
-                                                std::move(lifeline->ours)));
+  return std::unique_ptr<RootLink>(
+      new RootLink(pid, std::move(work->ours), std::move(beside->ours), std::move(lifeline->ours)));
 }
 
 RootLink::~RootLink() {

@@ -17,8 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* kEd25519 =
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMT27cb3XAvKFpb8pFS2NbGejQs9BfjDKy2QoJB/ifr5";
+constexpr const char* kEd25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMT27cb3XAvKFpb8pFS2NbGejQs9BfjDKy2QoJB/ifr5";
 constexpr const char* kEcdsa =
     "ecdsa-sha2-nistp256 "
     "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBC/E1Gc7EFsv+KGhk3Qq8ynIDhGhaL+4Go8dt0dI1IPwUmyUFg+"
@@ -90,8 +89,7 @@ TEST(PublicKeys, ThatOnlySeemToBeSomeAreRefused) {
   for (const auto& bad :
        {std::string(), std::string("ssh-ed25519"), "command=\"sh\" " + good, "# " + good, "ssh-rsa " + base64,
         "ssh-ed25519  " + base64, "ssh-ed25519 " + base64.substr(4), good + "=", good + "\n" + good,
-        "ssh-ed25519 " + base64.substr(0, base64.size() - 4), "ssh-dss " + base64,
-        std::string(kRsaOf1024Bits)}) {
+        "ssh-ed25519 " + base64.substr(0, base64.size() - 4), "ssh-dss " + base64, std::string(kRsaOf1024Bits)}) {
     EXPECT_FALSE(plain_public_key(bad).has_value()) << bad;
   }
 }

@@ -118,8 +118,8 @@ Done give_up_root(const UserAccount& account) {
   drop_bounding_set();
   const bool gone = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && ::setgroups(0, nullptr) == 0 &&
                     ::setresgid(account.gid, account.gid, account.gid) == 0 &&
-                    ::setresuid(account.uid, account.uid, account.uid) == 0 &&
-                    drop_capabilities() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+                    ::setresuid(account.uid, account.uid, account.uid) == 0 && drop_capabilities() &&
+                    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
   if (!gone) return std::unexpected("can't give up root: " + std::generic_category().message(errno));
   if (::setresuid(0, 0, 0) == 0) return std::unexpected("can't give up root: it comes back");
   return {};

@@ -23,8 +23,9 @@ namespace boruta::dryad {
 /// left. REQUIRES: root; the state directory is locked.
 std::expected<void, std::string> hand_over(const Config& config, const UserAccount& account);
 
-/// Becomes `account` for good: no other group, no capability, none to be had from any program; ptrace and core dumps are
-/// for root alone from here on. REQUIRES: root, and one thread. Error: the kernel refused a step; the process must end.
+/// Becomes `account` for good: no other group, no capability, none to be had from any program; ptrace and core dumps
+/// are for root alone from here on. REQUIRES: root, and one thread. Error: the kernel refused a step; the process must
+/// end.
 std::expected<void, std::string> give_up_root(const UserAccount& account);
 
 /// All of it: starts the part that stays root, and goes on as the agent in its directory. REQUIRES: as above.
