@@ -51,7 +51,7 @@ Task<int> Agent::run() {
   co_return *exit_code_;
 }
 
-void Agent::request_stop() { stop_with(kExitOk); }
+void Agent::request_stop(int exit_code) { stop_with(exit_code); }
 
 void Agent::register_anew(Capabilities caps) {
   session_.set_caps(std::move(caps));

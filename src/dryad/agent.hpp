@@ -9,6 +9,7 @@
 #include <string>
 
 #include "dryad/board_desk.hpp"
+#include "dryad/exit_codes.hpp"
 #include "dryad/link.hpp"
 #include "dryad/runner.hpp"
 #include "dryad/session.hpp"
@@ -66,8 +67,8 @@ class Agent {
 
   /// Returns the exit code, after the last stream has ended.
   Task<int> run();
-  /// Makes `run` return kExitOk soon. An operation under way is not waited for.
-  void request_stop();
+  /// Makes `run` return `exit_code` soon. An operation under way is not waited for.
+  void request_stop(int exit_code = kExitOk);
   /// Registers anew, at once, with these capabilities; a job on the worker goes on meanwhile.
   void register_anew(Capabilities caps);
 

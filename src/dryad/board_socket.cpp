@@ -11,11 +11,9 @@
 #include <array>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <utility>
 
-#include "dryad/files.hpp"
+#include "dryad/board_listener.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
 
@@ -27,9 +25,6 @@ using boost::system::error_code;
 
 /// Of what is asked for.
 constexpr std::size_t kLineBytes = 64;
-/// Who may connect; who is served is another question.
-constexpr mode_t kForAll = 0666;
-constexpr mode_t kDirectoryMode = 0755;
 constexpr std::string_view kConsoleWish = "console";
 constexpr std::chrono::milliseconds kLineIsFull{20};
 constexpr std::chrono::milliseconds kLookForClosed{500};
@@ -62,14 +57,6 @@ std::string text_of(const agent::BoardResult& result) {
       break;
   }
   return fmt::format("failed {}\n", error);
-}
-
-/// Whether somebody listens at `path`.
-bool is_taken(const asio::any_io_executor& executor, const std::filesystem::path& path) {
-  stream_protocol::socket socket(executor);
-  error_code error;
-  socket.connect(stream_protocol::endpoint(path.native()), error);
-  return !error;
 }
 
 /// It fits into the socket's buffer, so it is written at once or never.
@@ -146,32 +133,23 @@ Task<void> take_in(std::shared_ptr<stream_protocol::socket> socket, std::shared_
 
 std::expected<std::unique_ptr<BoardSocket>, std::string> BoardSocket::listen(Parts parts,
                                                                              const std::filesystem::path& path) {
-  constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
-  const auto& name = path.native();
-  if (name.size() > kLongest) {
-    return std::unexpected(fmt::format("{}: {} bytes, and the path of a socket has {} at most: set board.socket", name,
-                                       name.size(), kLongest));
-  }
-  if (auto made = make_directories(path.parent_path(), kDirectoryMode); !made) return std::unexpected(made.error());
-  if (is_taken(parts.executor, path)) {
-    return std::unexpected(fmt::format("{}: another program listens there: set board.socket to another path", name));
-  }
-  struct stat old{};
-  if (::lstat(name.c_str(), &old) == 0 && S_ISSOCK(old.st_mode)) ::unlink(name.c_str());
-  stream_protocol::acceptor acceptor(parts.executor);
-  error_code error;
-  acceptor.open(stream_protocol(), error);
-  if (!error) acceptor.bind(stream_protocol::endpoint(name), error);
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (error) return std::unexpected(fmt::format("{}: {}", name, error.message()));
-  if (::chmod(name.c_str(), kForAll) != 0) return std::unexpected(errno_text(path, errno));
-  std::unique_ptr<BoardSocket> made(new BoardSocket(std::move(parts), std::move(acceptor), path));
-  made->tasks_.spawn("board's socket", made->accept());
+  auto listener = listen_at(path);
+  if (!listener) return std::unexpected(listener.error());
+  std::unique_ptr<BoardSocket> made(new BoardSocket(std::move(parts), *std::move(listener), path));
   return made;
 }
 
-BoardSocket::BoardSocket(Parts parts, stream_protocol::acceptor acceptor, std::filesystem::path path)
-    : parts_(std::move(parts)), acceptor_(std::move(acceptor)), path_(std::move(path)), tasks_(parts_.executor) {}
+std::unique_ptr<BoardSocket> BoardSocket::serve_at(Parts parts, Descriptor listener) {
+  return std::unique_ptr<BoardSocket>(new BoardSocket(std::move(parts), std::move(listener), {}));
+}
+
+BoardSocket::BoardSocket(Parts parts, Descriptor listener, std::filesystem::path path)
+    : parts_(std::move(parts)),
+      acceptor_(parts_.executor, stream_protocol(), listener.release()),
+      path_(std::move(path)),
+      tasks_(parts_.executor) {
+  tasks_.spawn("board's socket", accept());
+}
 
 BoardSocket::~BoardSocket() = default;
 
@@ -179,7 +157,7 @@ void BoardSocket::request_stop() {
   error_code ignored;
   acceptor_.close(ignored);
   std::error_code unremoved;
-  std::filesystem::remove(path_, unremoved);
+  if (!path_.empty()) std::filesystem::remove(path_, unremoved);
   tasks_.request_stop();
 }
 

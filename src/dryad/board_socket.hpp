@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "dryad/board_desk.hpp"
+#include "dryad/descriptor.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/task.hpp"
 
@@ -44,18 +45,20 @@ class BoardSocket {
   /// is replaced. Error: the path is too long for a socket, somebody listens there, or the file system says no.
   static std::expected<std::unique_ptr<BoardSocket>, std::string> listen(Parts parts,
                                                                          const std::filesystem::path& path);
+  /// Serves at `listener`, a unix socket that listens and whose path somebody else looks after.
+  static std::unique_ptr<BoardSocket> serve_at(Parts parts, Descriptor listener);
   BoardSocket(const BoardSocket&) = delete;
   BoardSocket& operator=(const BoardSocket&) = delete;
   ~BoardSocket();
 
-  /// Removes the socket and ends the conversations.
+  /// Removes the socket, if `listen` made it, and ends the conversations.
   void request_stop();
   Task<void> join() { return tasks_.join(); }
 
  private:
   using Socket = asio::local::stream_protocol::socket;
 
-  BoardSocket(Parts parts, asio::local::stream_protocol::acceptor acceptor, std::filesystem::path path);
+  BoardSocket(Parts parts, Descriptor listener, std::filesystem::path path);
   Task<void> accept();
   Task<void> serve(std::shared_ptr<Socket> socket);
   /// What the peer of `socket` wants; nothing: it was told why it gets nothing.
@@ -67,6 +70,7 @@ class BoardSocket {
 
   Parts parts_;
   asio::local::stream_protocol::acceptor acceptor_;
+  /// Empty: not ours to remove.
   std::filesystem::path path_;
   runtime::TaskGroup tasks_;
 };

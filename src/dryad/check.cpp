@@ -10,7 +10,9 @@
 
 #include "dryad/exit_codes.hpp"
 #include "dryad/files.hpp"
+#include "dryad/instance.hpp"
 #include "dryad/probe.hpp"
+#include "dryad/run_as.hpp"
 #include "dryad/setup.hpp"
 #include "dryad/sshd_check.hpp"
 #include "dryad/state.hpp"
@@ -48,17 +50,34 @@ class Findings {
   int code_ = kExitOk;
 };
 
+/// What an agent that was root left lies where it left it until the next start.
+std::filesystem::path state_file_of(const Config& config) {
+  const auto file = agent_dir(config) / "state.json";
+  std::error_code ignored;
+  return std::filesystem::exists(file, ignored) ? file : config.state_dir / "state.json";
+}
+
+/// What marks the accounts of this worker; empty: none was made yet.
+std::expected<std::string, std::string> instance_of(const Config& config) {
+  const auto kept = read_instance(config.state_dir);
+  if (!kept) return std::unexpected(kept.error());
+  if (*kept) return **kept;
+  const auto state = FileStateStore(state_file_of(config)).load();
+  return state && *state ? (*state)->instance : "";
+}
+
 Verdict check_state(const Config& config) {
-  const auto state = FileStateStore(config.state_dir / "state.json").load();
+  const auto state = FileStateStore(state_file_of(config)).load();
   if (!state) return std::unexpected(state.error());
   return fmt::format("{}{}", config.state_dir.native(),
                      StateDirLock::is_taken(config.state_dir) ? ", in use by the dryad that runs" : "");
 }
 
 Verdict check_access(const Config& config) {
-  const auto state = FileStateStore(config.state_dir / "state.json").load();
+  const auto instance = instance_of(config);
+  if (!instance) return std::unexpected(instance.error());
   RepeatedKeys unused(1);
-  const auto access = make_access(config, state && *state ? (*state)->instance : "", unused);
+  const auto access = make_access(config, *instance, unused);
   if (const auto fit = access->check(); !fit) return std::unexpected(fit.error());
   if (config.access == AccessMode::kPrivate) return "private: fine";
   for (const auto& group : config.user_groups) {
@@ -70,6 +89,13 @@ Verdict check_access(const Config& config) {
     }
   }
   return "account: fine";
+}
+
+/// As whom the part runs that speaks with the network.
+Verdict check_agent(const Config& config) {
+  const auto account = agent_account(config);
+  if (!account) return std::unexpected(account.error());
+  return fmt::format("runs as {} (uid {})", account->name, account->uid);
 }
 
 /// A program that can't be run; nothing if all can.
@@ -166,6 +192,7 @@ int run_check(const ConfigFile& file) {
   findings.ok("worker", format_caps(config.caps));
   findings.add("state", check_state(config), kExitFault);
   findings.add("access", check_access(config), kExitUnfit);
+  if (config.access == AccessMode::kAccount) findings.add("agent", check_agent(config), kExitUnfit);
   const auto sshd = check_sshd(config);
   findings.add("sshd", sshd ? Verdict(config.sshd + ": fine") : std::unexpected(sshd.error()), kExitUnfit);
   check_board(config, findings);

@@ -51,6 +51,13 @@ Verdict take_user_name(const toml::node& node, Config& config) {
   return {};
 }
 
+Verdict take_run_as(const toml::node& node, Config& config) {
+  if (!config::take_text(node, config.run_as).empty() || !is_user_name(config.run_as) || config.run_as == "root") {
+    return "the name of an account of this system without any rights is expected, like \"dryad\"";
+  }
+  return {};
+}
+
 Keys timing_keys(Config& config) {
   const auto between = [](Duration least, Duration most, Duration* target) {
     return [=](const toml::node& node) { return config::take_duration(node, least, most, *target); };
@@ -85,6 +92,7 @@ Keys top_keys(Config& config, config::Reader& reader) {
          return config::take_word<AccessMode>(
              node, {{"account", AccessMode::kAccount}, {"private", AccessMode::kPrivate}}, config.access);
        }},
+      {"run_as", [&](const auto& node) { return take_run_as(node, config); }},
       {"state_dir", [&](const auto& node) { return config::take_path(node, config.state_dir); }},
       {"token_file", [&](const auto& node) { return config::take_path(node, config.token_file); }},
       {"ca_file", [&](const auto& node) { return config::take_path(node, config.ca_file); }},
@@ -114,6 +122,12 @@ void check_whole(const toml::table& table, const Config& config, config::Reader&
                 "boruta_address: a host and a port are expected, like \"boruta.example.org:7175\"");
   }
   if (!table.contains("caps")) reader.fail(0, "[caps] is missing: it must hold the worker's UUID");
+  if (config.run_as == config.user_name) {
+    reader.fail(config::line_of(table, "run_as"),
+                fmt::format("run_as and user.name are both \"{}\": the account of jobs is made and removed by dryad, "
+                            "another one runs it",
+                            config.run_as));
+  }
   if (config.backoff_least > config.backoff_most) {
     reader.fail(config::line_of(table, "timing"), "timing: backoff_min is longer than backoff_max");
   }
@@ -159,6 +173,9 @@ boruta_address = "127.0.0.1:7175"
 # How users get in: "account" makes a throw-away account behind the system's sshd and needs root; "private" runs an
 # sshd of its own as the present user, for trying Boruta out.
 access = "{}"
+
+# With "account", as whom dryad runs but for the small part that makes and removes accounts, which stays root.
+#run_as = "dryad"
 
 # A token of role "worker"; its first line is read.
 #token_file = "/etc/boruta/dryad.token"

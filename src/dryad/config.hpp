@@ -32,6 +32,8 @@ struct Config {
   std::vector<std::string> user_groups;
 
   AccessMode access = AccessMode::kAccount;
+  /// Of access "account": as whom the part runs that speaks with the network.
+  std::string run_as = "dryad";
   std::filesystem::path state_dir;
   std::filesystem::path token_file;
   std::filesystem::path ca_file;

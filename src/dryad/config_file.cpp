@@ -23,16 +23,24 @@ std::string text_of(const toml::table& table, std::string_view key) {
 
 }  // namespace
 
-std::expected<ConfigFile, config::Errors> load_config(const Options& options) {
-  auto text = read_file(options.config, kConfigBytes);
-  if (!text) return std::unexpected(config::Errors{text.error()});
-  auto config = parse_config(*text, options.config, ::geteuid() == 0);
+std::expected<std::string, std::string> read_config_text(const std::filesystem::path& file) {
+  return read_file(file, kConfigBytes);
+}
+
+std::expected<ConfigFile, config::Errors> config_from(std::string text, const Options& options, bool root) {
+  auto config = parse_config(text, options.config, root);
   if (!config) return std::unexpected(config.error());
   if (options.token_file) config->token_file = *options.token_file;
   if (options.ca_file) config->ca_file = *options.ca_file;
   if (options.state_dir) config->state_dir = std::filesystem::absolute(*options.state_dir);
   if (options.boruta) config->boruta = *parse_host_port(*options.boruta);
-  return ConfigFile{.config = *std::move(config), .text = *std::move(text)};
+  return ConfigFile{.config = *std::move(config), .text = std::move(text)};
+}
+
+std::expected<ConfigFile, config::Errors> load_config(const Options& options) {
+  auto text = read_config_text(options.config);
+  if (!text) return std::unexpected(config::Errors{text.error()});
+  return config_from(*std::move(text), options, ::geteuid() == 0);
 }
 
 std::vector<std::string> keys_that_need_a_restart(std::string_view before, std::string_view after) {

@@ -9,7 +9,6 @@
 #include <array>
 #include <utility>
 
-#include "dryad/serial_port.hpp"
 #include "runtime/log.hpp"
 
 namespace boruta::dryad {
@@ -86,7 +85,7 @@ bool Console::write(const std::shared_ptr<ConsoleReader>& reader, std::string_vi
 Task<void> Console::keep_open(std::uint64_t round) {
   std::string said;
   while (round == round_) {
-    auto port = SerialPort::open(parts_.tty, parts_.baud);
+    auto port = parts_.open();
     if (port) {
       said.clear();
       const auto line = std::make_shared<Line>(*std::move(port), parts_.executor);

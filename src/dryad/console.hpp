@@ -3,7 +3,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cstddef>
+#include <expected>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "base/ids.hpp"
 #include "dryad/console_log.hpp"
+#include "dryad/serial_port.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/task.hpp"
 
@@ -41,8 +44,8 @@ class Console {
     asio::any_io_executor executor;
     /// Must outlive this.
     runtime::Clock* clock = nullptr;
-    std::filesystem::path tty;
-    unsigned baud = 115200;
+    /// Opens the line, or says why it can't; called again until it can.
+    std::function<std::expected<SerialPort, std::string>()> open;
     std::filesystem::path log_dir;
   };
 

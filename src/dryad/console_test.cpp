@@ -97,7 +97,7 @@ class ConsoleTest : public testing::Test {
   std::unique_ptr<runtime::Clock> clock_ = runtime::make_system_clock(Instant{});
   Console console_{{.executor = context_.get_executor(),
                     .clock = clock_.get(),
-                    .tty = dir_.path() / "tty",
+                    .open = [this] { return SerialPort::open(dir_.path() / "tty", 115200); },
                     .log_dir = dir_.path() / "console"}};
 };
 

@@ -1,7 +1,11 @@
 #include "dryad/daemon.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +15,7 @@
 #include <random>
 #include <vector>
 
+#include "dryad/account_setup.hpp"
 #include "dryad/agent.hpp"
 #include "dryad/board_desk.hpp"
 #include "dryad/board_socket.hpp"
@@ -18,6 +23,9 @@
 #include "dryad/grpc_link.hpp"
 #include "dryad/grpc_tunnels.hpp"
 #include "dryad/reloader.hpp"
+#include "dryad/root_access.hpp"
+#include "dryad/root_link.hpp"
+#include "dryad/run_as.hpp"
 #include "dryad/setup.hpp"
 #include "dryad/simulated_access.hpp"
 #include "runtime/log.hpp"
@@ -85,6 +93,16 @@ int fail(int exit_code, const std::string& text) {
   return exit_code;
 }
 
+struct Running {
+  const Options& options;
+  const ConfigFile& file;
+  const runtime::ServiceNotifier& service;
+  /// Null: what there is to be done this process does itself.
+  RootLink* root;
+  /// Where the agent keeps what must outlive it.
+  std::filesystem::path home;
+};
+
 /// Everything behind one real worker, in the order in which it must go.
 struct RealWorker {
   KeyPool keys{kKeysInStock};
@@ -92,36 +110,62 @@ struct RealWorker {
   std::unique_ptr<Board> board;
 };
 
+std::expected<std::unique_ptr<BoardSocket>, std::string> make_board_socket(const Running& running,
+                                                                           BoardSocket::Parts parts) {
+  if (running.root == nullptr) return BoardSocket::listen(std::move(parts), board_socket_of(running.file.config));
+  auto handed = running.root->ask_beside(root::ListenForUsers{});
+  if (!handed.descriptor.valid()) return std::unexpected(handed.answer.text);
+  return BoardSocket::serve_at(std::move(parts), std::move(handed.descriptor));
+}
+
 /// A worker whose users don't get at the board from within is a worker all the same.
-std::unique_ptr<BoardSocket> listen_for_users(BoardSocket::Parts parts, const std::filesystem::path& path) {
-  auto socket = BoardSocket::listen(std::move(parts), path);
+std::unique_ptr<BoardSocket> listen_for_users(const Running& running, BoardSocket::Parts parts) {
+  auto socket = make_board_socket(running, std::move(parts));
   if (socket) return *std::move(socket);
   runtime::log_warning("boruta-board does not work on this worker", {{"reason", socket.error()}});
   return nullptr;
 }
 
-std::unique_ptr<Console> make_console(const asio::any_io_executor& executor, runtime::Clock& clock,
-                                      const Config& config) {
-  if (config.board.console.empty()) return nullptr;
-  return std::make_unique<Console>(Console::Parts{.executor = executor,
-                                                  .clock = &clock,
-                                                  .tty = config.board.console,
-                                                  .baud = config.board.console_baud,
-                                                  .log_dir = config.state_dir / "console"});
+std::expected<SerialPort, std::string> open_console(const Running& running) {
+  const auto& board = running.file.config.board;
+  if (running.root == nullptr) return SerialPort::open(board.console, board.console_baud);
+  auto handed = running.root->ask_beside(root::OpenConsole{});
+  if (!handed.descriptor.valid()) return std::unexpected(handed.answer.text);
+  return SerialPort::adopt(handed.descriptor.release(), board.console);
 }
 
-struct Running {
-  const Options& options;
-  const ConfigFile& file;
-  const runtime::ServiceNotifier& service;
-};
+std::unique_ptr<Console> make_console(const asio::any_io_executor& executor, runtime::Clock& clock,
+                                      const Running& running) {
+  if (running.file.config.board.console.empty()) return nullptr;
+  return std::make_unique<Console>(Console::Parts{.executor = executor,
+                                                  .clock = &clock,
+                                                  .open = [&running] { return open_console(running); },
+                                                  .log_dir = running.home / "console"});
+}
+
+std::expected<ConfigFile, config::Errors> load_again(const Running& running) {
+  if (running.root == nullptr) return load_config(running.options);
+  auto handed = running.root->ask_beside(root::ReadConfig{});
+  if (handed.answer.outcome != root::Outcome::kDone) return std::unexpected(config::Errors{handed.answer.text});
+  return config_from(std::move(handed.answer.text), running.options, true);
+}
+
+/// Without its root part the agent can do nothing for the worker, nor start it anew: it ends, and is started again.
+Task<void> watch_root(RootLink* root, Agent* agent) {
+  asio::posix::stream_descriptor socket(co_await asio::this_coro::executor, root->take_lifeline().release());
+  const auto [error] =
+      co_await socket.async_wait(asio::posix::stream_descriptor::wait_error, asio::as_tuple(asio::use_awaitable));
+  if (error) co_return;
+  runtime::log_error("dryad-root has ended; dryad ends with it");
+  agent->request_stop(kExitFault);
+}
 
 int serve(const Running& running, FileStateStore& store, AgentState state, RealWorker& real, const Endpoint& endpoint,
           GrpcOptions grpc) {
   const auto& config = running.file.config;
   asio::io_context context(1);
   const auto clock = runtime::make_system_clock(Instant{});
-  Worker worker(*real.access, *real.board, config.state_dir);
+  Worker worker(*real.access, *real.board, running.home);
   grpc.keepalive_every = duration_cast<milliseconds>(config.keepalive_every);
   grpc.keepalive_timeout = duration_cast<milliseconds>(config.keepalive_timeout);
   grpc.longest_pause = duration_cast<milliseconds>(config.backoff_most);
@@ -138,13 +182,12 @@ int serve(const Running& running, FileStateStore& store, AgentState state, RealW
                                         .host_keys = endpoint.host_keys}};
   std::vector<std::unique_ptr<Agent>> agents;
   ThreadRunner runner(context.get_executor(), &worker);
-  const auto console = make_console(context.get_executor(), *clock, config);
+  const auto console = make_console(context.get_executor(), *clock, running);
   BoardDesk desk(context.get_executor(), clock.get(), &runner, console.get());
-  const auto board_socket = listen_for_users({.executor = context.get_executor(),
-                                              .clock = clock.get(),
-                                              .desk = &desk,
-                                              .user = [&real] { return real.access->user_id(); }},
-                                             board_socket_of(config));
+  const auto board_socket = listen_for_users(
+      running, {.executor = context.get_executor(), .clock = clock.get(), .desk = &desk, .user = [&real] {
+                  return real.access->user_id();
+                }});
   agents.push_back(std::make_unique<Agent>(
       Agent::Parts{.executor = context.get_executor(),
                    .clock = clock.get(),
@@ -156,9 +199,11 @@ int serve(const Running& running, FileStateStore& store, AgentState state, RealW
                    .name = config.caps.at(std::string(kUuidCap)),
                    .service = &running.service},
       Session(std::move(session), &store, std::move(state), endpoint.standing, clock->now())));
-  Reloader reloader(context, running.options, running.file, agents.front().get(), &running.service);
-  runtime::TaskGroup watchdog(context.get_executor());
-  watchdog.spawn("watchdog", runtime::keep_alive(&running.service, clock.get()));
+  Reloader reloader(
+      context, [&running] { return load_again(running); }, running.file, agents.front().get(), &running.service);
+  runtime::TaskGroup watchers(context.get_executor());
+  watchers.spawn("watchdog", runtime::keep_alive(&running.service, clock.get()));
+  if (running.root != nullptr) watchers.spawn("root's end", watch_root(running.root, agents.front().get()));
   // Set up: also while the server is out of reach, which no restart would mend.
   running.service.ready();
   const int code = run_all(context, agents,
@@ -166,12 +211,35 @@ int serve(const Running& running, FileStateStore& store, AgentState state, RealW
                             .on_end =
                                 [&] {
                                   reloader.stop();
-                                  watchdog.request_stop();
+                                  watchers.request_stop();
                                   if (board_socket) board_socket->request_stop();
                                 }});
   runner.finish();
   real.access->stop(agents.front()->session().state().job.has_value());
   return code;
+}
+
+int run_worker(const Running& running, GrpcOptions grpc) {
+  const auto& config = running.file.config;
+  FileStateStore store(running.home / "state.json");
+  auto state = store.load_or_make();
+  if (!state) return fail(kExitFault, state.error());
+  RealWorker real;
+  if (running.root == nullptr) {
+    auto board = make_board(config.board);
+    if (!board) return fail(kExitConfig, board.error());
+    real.board = *std::move(board);
+    real.access = make_access(config, state->instance, real.keys);
+  } else {
+    real.board = std::make_unique<RootBoard>(*running.root);
+    real.access = std::make_unique<RootAccess>(
+        RootAccess::Options{.username = config.user_name, .ssh_port = config.ssh.port.value_or(kSshPort)},
+        *running.root, real.keys);
+  }
+  if (auto fit = real.access->check(); !fit) return fail(kExitUnfit, fit.error());
+  const auto endpoint = real.access->start();
+  if (!endpoint) return fail(kExitFault, endpoint.error());
+  return serve(running, store, *std::move(state), real, *endpoint, std::move(grpc));
 }
 
 }  // namespace
@@ -184,21 +252,19 @@ int run_daemon(const Options& options, const ConfigFile& file) {
   for (const auto& warning : config.warnings) runtime::log_warning(warning);
   const auto lock = StateDirLock::take(config.state_dir);
   if (!lock) return fail(kExitUnfit, lock.error());
-  FileStateStore store(config.state_dir / "state.json");
-  auto state = store.load_or_make();
-  if (!state) return fail(kExitFault, state.error());
   auto grpc = grpc_options_of(config.boruta, config.token_file, config.ca_file);
   if (!grpc) return fail(kExitConfig, grpc.error());
-  auto board = make_board(config.board);
-  if (!board) return fail(kExitConfig, board.error());
-  RealWorker real;
-  real.board = *std::move(board);
-  real.access = make_access(config, state->instance, real.keys);
-  if (auto fit = real.access->check(); !fit) return fail(kExitUnfit, fit.error());
-  const auto endpoint = real.access->start();
-  if (!endpoint) return fail(kExitFault, endpoint.error());
-  const Running running{.options = options, .file = file, .service = service};
-  return serve(running, store, *std::move(state), real, *endpoint, *std::move(grpc));
+  if (config.access == AccessMode::kPrivate) {
+    return run_worker({.options = options, .file = file, .service = service, .root = nullptr, .home = config.state_dir},
+                      *std::move(grpc));
+  }
+  const auto root = part_with_root(options, config);
+  if (!root) return fail(kExitUnfit, root.error());
+  runtime::log_info(
+      "the agent has no rights, its root part has a process of its own",
+      {{"run_as", config.run_as}, {"state", agent_dir(config)}, {"root", std::to_string((*root)->pid())}});
+  return run_worker({.options = options, .file = file, .service = service, .root = root->get(), .home = "."},
+                    *std::move(grpc));
 }
 
 int run_simulation(const SimulateOptions& simulate, const Options& options) {

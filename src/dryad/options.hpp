@@ -9,7 +9,7 @@
 
 #include "base/caps.hpp"
 #include "base/host_port.hpp"
-#include "dryad/runner.hpp"
+#include "dryad/faults.hpp"
 
 namespace boruta::dryad {
 

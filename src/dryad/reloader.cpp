@@ -8,13 +8,9 @@
 
 namespace boruta::dryad {
 
-Reloader::Reloader(boost::asio::io_context& context, Options options, ConfigFile file, Agent* agent,
+Reloader::Reloader(boost::asio::io_context& context, Load load, ConfigFile file, Agent* agent,
                    const runtime::ServiceNotifier* service)
-    : options_(std::move(options)),
-      file_(std::move(file)),
-      agent_(*agent),
-      service_(*service),
-      signals_(context, SIGHUP) {
+    : load_(std::move(load)), file_(std::move(file)), agent_(*agent), service_(*service), signals_(context, SIGHUP) {
   wait();
 }
 
@@ -29,7 +25,7 @@ void Reloader::wait() {
 }
 
 void Reloader::reload() {
-  auto next = load_config(options_);
+  auto next = load_();
   if (!next) {
     for (const auto& line : next.error()) runtime::log_error("the config was not taken, the old one stays: " + line);
     return;

@@ -3,6 +3,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include <expected>
+#include <functional>
+
 #include "dryad/agent.hpp"
 #include "dryad/config_file.hpp"
 #include "runtime/service_notifier.hpp"
@@ -14,8 +17,11 @@ namespace boruta::dryad {
 /// in use stays. Thread: the context's, but for the constructor.
 class Reloader {
  public:
+  /// The config as its file is now, or what is wrong with it.
+  using Load = std::function<std::expected<ConfigFile, config::Errors>()>;
+
   /// What is passed by pointer must outlive this, and `file` be the config in use.
-  Reloader(boost::asio::io_context& context, Options options, ConfigFile file, Agent* agent,
+  Reloader(boost::asio::io_context& context, Load load, ConfigFile file, Agent* agent,
            const runtime::ServiceNotifier* service);
 
   void stop() { signals_.cancel(); }
@@ -25,7 +31,7 @@ class Reloader {
   void reload();
   void take_up(ConfigFile next);
 
-  Options options_;
+  Load load_;
   ConfigFile file_;
   Agent& agent_;
   const runtime::ServiceNotifier& service_;

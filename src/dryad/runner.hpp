@@ -6,6 +6,7 @@
 #include <functional>
 #include <stop_token>
 
+#include "dryad/faults.hpp"
 #include "dryad/session.hpp"
 #include "dryad/worker.hpp"
 
@@ -44,17 +45,6 @@ class ThreadRunner final : public OperationRunner {
   boost::asio::any_io_executor executor_;
   Worker* worker_;
   boost::asio::thread_pool thread_{1};
-};
-
-/// How simulated workers misbehave.
-enum class Fault : unsigned char { kNone, kFail, kHang };
-
-struct Faults {
-  Fault prepare = Fault::kNone;
-  Fault end_job = Fault::kNone;
-  Fault maintenance = Fault::kNone;
-  /// No heartbeats.
-  bool silent = false;
 };
 
 /// Without a thread, for workers with nothing behind them. An operation that hangs is never done.

@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace boruta::dryad {
 
@@ -33,6 +34,11 @@ class SerialPort {
   /// What was received before is thrown away. Error: there is no such line, another program has it, or it knows no
   /// such speed.
   static std::expected<SerialPort, std::string> open(const std::filesystem::path& path, unsigned baud);
+
+  /// A line that another process opened so, for it to be closed by us.
+  [[nodiscard]] static SerialPort adopt(int fd, std::filesystem::path path) { return {fd, std::move(path)}; }
+  /// Gives the open line away, as it is.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
   SerialPort(SerialPort&& other) noexcept;
   SerialPort& operator=(SerialPort&& other) noexcept;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "dryad/account_access.hpp"
+#include "dryad/account_setup.hpp"
 #include "dryad/files.hpp"
 #include "dryad/private_access.hpp"
 
@@ -27,11 +28,6 @@ std::vector<std::string> session_environment(const Config& config) {
 }
 
 }  // namespace
-
-std::filesystem::path board_socket_of(const Config& config) {
-  if (!config.board.socket.empty()) return config.board.socket;
-  return config.access == AccessMode::kPrivate ? config.state_dir / "board.sock" : "/run/boruta/board.sock";
-}
 
 std::expected<Secret, std::string> token_in(std::string text, const std::string& source) {
   std::string token = text.substr(0, text.find_first_of("\r\n"));
@@ -64,13 +60,7 @@ std::unique_ptr<Access> make_access(const Config& config, const std::string& ins
                                                                 .environment = session_environment(config)},
                                            keys);
   }
-  AccountAccessOptions options{.state_dir = config.state_dir,
-                               .instance = instance,
-                               .username = config.user_name,
-                               .groups = config.user_groups,
-                               .ssh_port = config.ssh.port.value_or(kSshPort),
-                               .kill_limit = config.kill_limit};
-  return std::make_unique<AccountAccess>(std::move(options), keys);
+  return std::make_unique<AccountAccess>(account_options(config, instance), keys);
 }
 
 std::expected<GrpcOptions, std::string> make_grpc_options(const HostPort& boruta, Secret token,

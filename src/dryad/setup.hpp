@@ -20,10 +20,7 @@ std::expected<Secret, std::string> read_token(const std::filesystem::path& file,
 /// The token in `text`, which is wiped, and which the error calls `source`.
 std::expected<Secret, std::string> token_in(std::string text, const std::string& source);
 
-/// Where a job's user on this machine reaches the board.
-[[nodiscard]] std::filesystem::path board_socket_of(const Config& config);
-
-/// `instance` is the agent's own, as its state has it.
+/// Access by this process itself. `instance` marks the accounts of this worker.
 [[nodiscard]] std::unique_ptr<Access> make_access(const Config& config, const std::string& instance, KeySource& keys);
 
 /// How to reach `boruta`, with `token`. Empty `ca_file`: without TLS. Error: the file can't be read.

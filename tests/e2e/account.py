@@ -14,6 +14,8 @@ import pytest
 from farm import processes
 
 USER = "boruta-e2e-user"
+# As whom the agent runs.
+AGENT = "boruta-e2e-agent"
 HOST_KEYS = sorted(pathlib.Path("/etc/ssh").glob("ssh_host_*_key"))
 HOME = pathlib.Path("/home") / USER
 
@@ -44,14 +46,21 @@ def pids_of(uid):
     return found
 
 
-def account_dryad(farm, name, port, caps=None, **more):
-    return farm.start_dryad(name, caps or {"board": "x"}, access="account",
-                            more=f'ssh_address = "127.0.0.1:{port}"\n[user]\nname = "{USER}"', **more)
+def account_config(port, user=USER):
+    return f'ssh_address = "127.0.0.1:{port}"\nrun_as = "{AGENT}"\n[user]\nname = "{user}"\n'
 
 
-@pytest.fixture(name="sshd_port")
-def a_system_sshd(farm):
-    """The account is removed whatever happens."""
+def account_dryad(farm, name, port, caps=None, more="", **others):
+    return farm.start_dryad(name, caps or {"board": "x"}, access="account", more=account_config(port) + more, **others)
+
+
+def state_file(dryad):
+    return dryad.state / "agent" / "state.json"
+
+
+@contextlib.contextmanager
+def system_sshd(farm):
+    """Its port. The accounts are removed whatever happens."""
     if exists():
         pytest.fail(f"an account {USER} is there already, and not ours to remove")
     with socket.socket() as probe:
@@ -62,12 +71,23 @@ def a_system_sshd(farm):
                       f"PidFile none\nAllowUsers {USER}\nSubsystem sftp internal-sftp\nMaxStartups 200\n" +
                       "".join(f"HostKey {key}\n" for key in HOST_KEYS))
     pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+    subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", AGENT],
+                   check=True, capture_output=True)
     farm.spawn("sshd", ["/usr/sbin/sshd", "-D", "-e", "-f", config])
-    yield port
-    account = exists()
-    if account and account.pw_uid >= 1000:
-        for pid, _, _ in processes():
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
-                    os.kill(pid, signal.SIGKILL)
-        subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
+    try:
+        yield port
+    finally:
+        account = exists()
+        if account and account.pw_uid >= 1000:
+            for pid, _, _ in processes():
+                with contextlib.suppress(OSError):
+                    if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
+                        os.kill(pid, signal.SIGKILL)
+            subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
+        subprocess.run(["userdel", "--force", AGENT], check=False, capture_output=True)
+
+
+@pytest.fixture(name="sshd_port")
+def a_system_sshd(farm):
+    with system_sshd(farm) as port:
+        yield port

@@ -1,14 +1,16 @@
 """The throw-away account behind the system's sshd, for real: needs root, and touches only an account of its own."""
 
+import json
 import os
 import pathlib
 import pwd
 import shlex
+import signal
 import socket
 import subprocess
 import time
 
-from account import USER, a_system_sshd, account_dryad, exists, needs_an_account
+from account import AGENT, USER, a_system_sshd, account_config, account_dryad, exists, needs_an_account, state_file
 from farm import BIN, pids_with, tell, wait_for
 
 assert a_system_sshd, "the fixture sshd_port"
@@ -30,8 +32,7 @@ echo done
 
 def test_a_user_who_daemonises_and_leaves_files_everywhere_is_gone_after_the_job(farm, sshd_port):
     farm.start_server()
-    dryad = farm.start_dryad("real", {"board": "x"}, access="account",
-                             more=f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "{USER}"')
+    dryad = account_dryad(farm, "real", sshd_port)
     account = exists()
     assert account and account.pw_uid >= 1000
     alice = farm.user("alice")
@@ -117,17 +118,103 @@ def test_a_changed_host_key_is_refused_and_said_in_words(farm, sshd_port):
 def test_an_account_that_was_there_is_never_touched(farm, sshd_port):
     farm.start_server()
     before = pwd.getpwnam("nobody")
-    dryad = farm.make_dryad("greedy", access="account",
-                            more=f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "nobody"').start()
+    dryad = farm.make_dryad("greedy", access="account", more=account_config(sshd_port, "nobody")).start()
     assert dryad.process.wait() == 77
     assert "nobody" in dryad.process.text()
     assert pwd.getpwnam("nobody") == before
 
 
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def start_again(dryad):
+    dryad.start()
+    wait_for(lambda: "registered" in dryad.process.text(), 10, "registering")
+
+
+def root_part_of(dryad):
+    children = pathlib.Path(f"/proc/{dryad.process.pid}/task/{dryad.process.pid}/children").read_text().split()
+    found, = [pid for pid in children if os.readlink(f"/proc/{pid}/exe") == str(BIN / "dryad-root")]
+    return int(found)
+
+
+def test_what_speaks_with_the_network_has_no_rights(farm, sshd_port):
+    farm.start_server()
+    dryad = account_dryad(farm, "real", sshd_port)
+    agent = status_of(dryad.process.pid)
+    account = pwd.getpwnam(AGENT)
+    assert agent["Uid"].split() == [str(account.pw_uid)] * 4 and agent["Gid"].split() == [str(account.pw_gid)] * 4
+    assert agent["Groups"].split() == []
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(agent[kind], 16) == 0, (kind, agent[kind])
+    assert agent["NoNewPrivs"].strip() == "1"
+    # Of every thread, since each has its own.
+    for task in pathlib.Path(f"/proc/{dryad.process.pid}/task").iterdir():
+        thread = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines() if ":" in line)
+        assert [thread[key] for key in ("Uid", "CapEff", "CapPrm", "NoNewPrivs")] == [
+            agent[key] for key in ("Uid", "CapEff", "CapPrm", "NoNewPrivs")]
+    root = status_of(root_part_of(dryad))
+    assert root["Uid"].split() == ["0"] * 4
+    loaded = pathlib.Path(f"/proc/{root_part_of(dryad)}/maps").read_text()
+    for library in ("grpc", "protobuf", "libssl", "libcrypto"):
+        assert library not in loaded
+    for file, owner, mode in ((dryad.state, 0, 0o700), (dryad.state / "instance", 0, 0o600),
+                              (dryad.state / "account", 0, 0o600), (dryad.state / "agent", account.pw_uid, 0o700),
+                              (state_file(dryad), account.pw_uid, 0o600)):
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (owner, mode), file
+
+
+def test_either_part_ends_with_the_other(farm, sshd_port):
+    farm.start_server()
+    dryad = account_dryad(farm, "real", sshd_port)
+    root = root_part_of(dryad)
+    os.kill(root, signal.SIGKILL)
+    assert dryad.process.wait() == 1, "a fault, so that it is started again"
+    assert "dryad-root has ended" in dryad.process.text()
+    start_again(dryad)
+    root = root_part_of(dryad)
+    dryad.process.kill()
+    wait_for(lambda: not pathlib.Path(f"/proc/{root}").exists(), 5, "the root part being gone")
+    start_again(dryad)
+    farm.admin().await_worker(dryad.uuid, "IDLE")
+    access = farm.user("alice")
+    number = access.file({"board": "x"})
+    assert farm.ssh(access.acquire(number), "id", "-un").out.strip() == USER
+
+
+def test_an_agent_that_was_root_hands_its_state_over(farm, sshd_port):
+    farm.start_server()
+    dryad = account_dryad(farm, "real", sshd_port)
+    dryad.stop()
+    # As before there were two parts: all of it root's, side by side.
+    instance = json.loads(state_file(dryad).read_text())["instance"]
+    for file in (state_file(dryad), dryad.state / "agent"):
+        os.chown(file, 0, 0)
+    state_file(dryad).rename(dryad.state / "state.json")
+    (dryad.state / "agent").rmdir()
+    (dryad.state / "instance").unlink()
+    subprocess.run(["usermod", "--comment", f"Boruta job account {instance}", USER], check=True)
+    start_again(dryad)
+    farm.admin().await_worker(dryad.uuid, "IDLE")
+    assert (dryad.state / "instance").read_text().strip() == instance
+    assert not (dryad.state / "state.json").exists()
+    assert json.loads(state_file(dryad).read_text())["instance"] == instance
+
+
+def test_a_reload_reads_the_config_that_only_root_may(farm, sshd_port):
+    farm.start_server()
+    dryad = account_dryad(farm, "real", sshd_port)
+    dryad.config.chmod(0o600)
+    dryad.config.write_text(dryad.config.read_text().replace('board = "x"', 'board = "y"'))
+    dryad.process.signal(signal.SIGHUP)
+    wait_for(lambda: farm.admin().worker(dryad.uuid)["Caps"]["board"] == "y", 10, "the changed capability")
+
+
 def test_check_tells_what_start_would(farm, sshd_port):
     farm.start_server()
-    dryad = farm.make_dryad("checked", access="account",
-                            more=f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "{USER}"')
+    dryad = farm.make_dryad("checked", access="account", more=account_config(sshd_port))
     checked = subprocess.run([BIN / "dryad", "check", "--config", dryad.config], capture_output=True, text=True,
                              timeout=20, check=False)
     assert checked.returncode == 0, checked

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from account import USER, a_system_sshd, needs_an_account
+from account import a_system_sshd, account_dryad, needs_an_account
 from emulated_stm import EmulatedStm
 from farm import BIN, Refused, tell, wait_for
 
@@ -190,8 +190,7 @@ class TestAccount:
         farm.directory.chmod(0o755)
         socket = farm.directory / "run" / "board.sock"
         noted, board = exec_board(farm.directory, f'socket = "{socket}"')
-        more = f'ssh_address = "127.0.0.1:{sshd_port}"\n[user]\nname = "{USER}"\n{board}'
-        farm.start_dryad("w1", access="account", more=more)
+        account_dryad(farm, "w1", sshd_port, more=board)
         alice = farm.user("alice")
         number = alice.file()
         access = alice.acquire(number)

@@ -204,6 +204,10 @@ def test_check_knows_what_account_mode_needs(farm):
     code, said = check(config)
     assert code == 77, said
     assert re.search('^wrong +access .*"no-such-group".*groupadd no-such-group', said, re.MULTILINE), said
+    config.write_text('run_as = "no-such-agent"\n' + config.read_text())
+    code, said = check(config)
+    assert code == 77, said
+    assert re.search('^wrong +agent .*run_as = "no-such-agent".*useradd --system .* no-such-agent$', said, re.MULTILINE), said
 
 
 class Manager:

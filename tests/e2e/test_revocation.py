@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from account import HOME, USER, a_system_sshd, account_dryad, exists, needs_an_account, pids_of
+from account import HOME, USER, a_system_sshd, account_dryad, exists, needs_an_account, pids_of, state_file
 from farm import tell, wait_for
 
 assert a_system_sshd, "the fixture sshd_port"
@@ -272,8 +272,8 @@ def test_nothing_of_a_hostile_user_stays_on_a_worker_that_failed(farm, sshd_port
     with farm_with_hostile_user(farm, sshd_port) as (dryad, user):
         dryad.process.kill()
         # The agent comes back without a memory of its job.
-        state = json.loads((dryad.state / "state.json").read_text())
-        (dryad.state / "state.json").write_text(json.dumps({**state, "job": 0}))
+        state = json.loads(state_file(dryad).read_text())
+        state_file(dryad).write_text(json.dumps({**state, "job": 0}))
         dryad.start()
         wait_for(lambda: user.api.request(user.number)["State"] == "FAILED", 10, "the failure", every=0.005)
         took = measure(conditions_of(user), 20)
@@ -286,7 +286,7 @@ def test_nothing_of_a_hostile_user_stays_on_a_worker_that_failed(farm, sshd_port
 def test_an_agent_without_its_server_ends_the_job_by_itself(farm, sshd_port):
     grace = 2.0
     with farm_with_hostile_user(farm, sshd_port, f'lost_grace = "{grace:.0f}s"\n', lease="8s") as (dryad, user):
-        ends = json.loads((dryad.state / "state.json").read_text())["job_end_us"] / 1e6
+        ends = json.loads(state_file(dryad).read_text())["job_end_us"] / 1e6
         farm.server.process.kill()
         took = measure({"connections cut": user.cut}, 5)
         assert took["connections cut"] < CUT_WITHIN
