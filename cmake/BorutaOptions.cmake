@@ -21,15 +21,28 @@ if(MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror=switch -Werror=return-type -fstack-protector-strong)
+  -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror=switch -Werror=return-type)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Known false positives of GCC 12 in coroutines and in <variant>.
   add_compile_options(-Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict)
 endif()
-if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT BORUTA_SANITIZE)
-  add_compile_definitions(_FORTIFY_SOURCE=2)
+
+# Hardening; tests/hardening looks for it in the programs.
+add_compile_options(-fstack-protector-strong -fstack-clash-protection)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(-fcf-protection)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64")
+  add_compile_options(-mbranch-protection=standard)
 endif()
 add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+# Checked calls need an optimiser, and hide from sanitizers what they would look at.
+set(BORUTA_FORTIFIED ON)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR BORUTA_SANITIZE)
+  set(BORUTA_FORTIFIED OFF)
+else()
+  # Whatever the environment's flags say of it.
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
 
 if(BORUTA_SANITIZE)
   add_compile_options(-fsanitize=${BORUTA_SANITIZE} -fno-omit-frame-pointer)
