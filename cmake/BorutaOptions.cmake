@@ -9,6 +9,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 option(BORUTA_TESTS "Build the tests" ON)
 option(BORUTA_BENCH "Build the benchmarks" ON)
 option(BORUTA_FUZZ "Build the fuzzers (clang only)" OFF)
+option(BORUTA_AGENT_ONLY "Build what boards run, and nothing of the server, which the tests need" OFF)
 set(BORUTA_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
 
 find_program(CCACHE ccache)
@@ -16,7 +17,7 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
 endif()
 find_program(MOLD mold)
-if(MOLD)
+if(MOLD AND NOT CMAKE_CROSSCOMPILING)
   add_link_options(-fuse-ld=mold)
 endif()
 
@@ -42,6 +43,11 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR BORUTA_SANITIZE)
 else()
   # Whatever the environment's flags say of it.
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
+
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  # Files beyond 2 GiB and inodes beyond 32 bits. Not 64 bits of time_t: Debian 12's 32-bit libraries were built without.
+  add_compile_definitions(_FILE_OFFSET_BITS=64)
 endif()
 
 if(BORUTA_SANITIZE)
