@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <sys/stat.h>
 
+#include "base/bearer_token.hpp"
 #include "dryad/account_access.hpp"
 #include "dryad/files.hpp"
 #include "dryad/private_access.hpp"
@@ -36,8 +36,7 @@ std::filesystem::path board_socket_of(const Config& config) {
 std::expected<Secret, std::string> token_in(std::string text, const std::string& source) {
   std::string token = text.substr(0, text.find_first_of("\r\n"));
   wipe(text);
-  const bool printable = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7F; });
-  if (token.empty() || !printable) {
+  if (!is_token(token)) {
     return std::unexpected(fmt::format("{}: the first line must be a token, and nothing else", source));
   }
   return Secret(std::move(token));
