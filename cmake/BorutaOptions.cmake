@@ -9,6 +9,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 option(BORUTA_TESTS "Build the tests" ON)
 option(BORUTA_BENCH "Build the benchmarks" ON)
 option(BORUTA_FUZZ "Build the fuzzers (clang only)" OFF)
+option(BORUTA_AGENT_ONLY "Build what boards run, and nothing of the server, which the tests need" OFF)
 set(BORUTA_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
 
 find_program(CCACHE ccache)
@@ -16,20 +17,38 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
 endif()
 find_program(MOLD mold)
-if(MOLD)
+if(MOLD AND NOT CMAKE_CROSSCOMPILING)
   add_link_options(-fuse-ld=mold)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror=switch -Werror=return-type -fstack-protector-strong)
+  -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror=switch -Werror=return-type)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Known false positives of GCC 12 in coroutines and in <variant>.
   add_compile_options(-Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict)
 endif()
-if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT BORUTA_SANITIZE)
-  add_compile_definitions(_FORTIFY_SOURCE=2)
+
+# Hardening; tests/hardening looks for it in the programs.
+add_compile_options(-fstack-protector-strong -fstack-clash-protection)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(-fcf-protection)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64")
+  add_compile_options(-mbranch-protection=standard)
 endif()
 add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+# Checked calls need an optimiser, and hide from sanitizers what they would look at.
+set(BORUTA_FORTIFIED ON)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR BORUTA_SANITIZE)
+  set(BORUTA_FORTIFIED OFF)
+else()
+  # Whatever the environment's flags say of it.
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
+
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  # Files beyond 2 GiB and inodes beyond 32 bits. Not 64 bits of time_t: Debian 12's 32-bit libraries were built without.
+  add_compile_definitions(_FILE_OFFSET_BITS=64)
+endif()
 
 if(BORUTA_SANITIZE)
   add_compile_options(-fsanitize=${BORUTA_SANITIZE} -fno-omit-frame-pointer)

@@ -1,8 +1,8 @@
+#include <algorithm>
 #include <array>
-#include <charconv>
 #include <compare>
 #include <cstdint>
-#include <utility>
+#include <ranges>
 #include <variant>
 
 #include "base/ascii.hpp"
@@ -11,16 +11,42 @@
 namespace boruta {
 namespace {
 
-/// In billionths. A number has at most 15 digits and a unit is at most 2^40, so all of them fit.
-__extension__ using Scaled = __int128;
-
 constexpr std::size_t kMostDigits = 15;
 constexpr std::size_t kFractionDigits = 9;
 
+/// A whole number below 2^128, which processors of 32 bits have no type for.
+class Wide {
+ public:
+  explicit Wide(std::uint64_t value)
+      : limbs_{0, 0, static_cast<std::uint32_t>(value >> kLimbBits), static_cast<std::uint32_t>(value)} {}
+
+  void multiply(std::uint32_t factor) {
+    std::uint64_t carry = 0;
+    for (auto& limb : limbs_ | std::views::reverse) {
+      carry += std::uint64_t{limb} * factor;
+      limb = static_cast<std::uint32_t>(carry);
+      carry >>= kLimbBits;
+    }
+  }
+  std::strong_ordering operator<=>(const Wide&) const = default;
+
+ private:
+  static constexpr unsigned kLimbBits = 32;
+  /// The most significant first, so that they are compared in this order.
+  std::array<std::uint32_t, 4> limbs_;
+};
+
 struct Number {
-  Scaled value = 0;
+  /// In billionths. There are at most 15 digits and a unit is at most 2^40, so all of them fit.
+  Wide magnitude{0};
+  bool negative = false;
   bool is_size = false;
 };
+
+std::strong_ordering operator<=>(const Number& left, const Number& right) {
+  if (left.negative != right.negative) return right.negative <=> left.negative;
+  return left.negative ? right.magnitude <=> left.magnitude : left.magnitude <=> right.magnitude;
+}
 
 struct Version {
   std::string_view text;
@@ -28,21 +54,21 @@ struct Version {
 
 using Measure = std::variant<Number, Version>;
 
-std::optional<std::int64_t> unit_of(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, std::int64_t>, 9> kUnits{{{"B", 1},
-                                                                             {"kB", 1'000},
-                                                                             {"MB", 1'000'000},
-                                                                             {"GB", 1'000'000'000},
-                                                                             {"TB", 1'000'000'000'000},
-                                                                             {"KiB", std::int64_t{1} << 10U},
-                                                                             {"MiB", std::int64_t{1} << 20U},
-                                                                             {"GiB", std::int64_t{1} << 30U},
-                                                                             {"TiB", std::int64_t{1} << 40U}}};
-  for (const auto& [name, bytes] : kUnits) {
-    if (text == name) return bytes;
-  }
-  return std::nullopt;
-}
+/// `base` to the power of `exponent`, in bytes.
+struct Unit {
+  std::string_view name;
+  std::uint32_t base;
+  unsigned exponent;
+};
+constexpr std::array<Unit, 9> kUnits{{{"B", 1, 1},
+                                      {"kB", 1'000, 1},
+                                      {"MB", 1'000, 2},
+                                      {"GB", 1'000, 3},
+                                      {"TB", 1'000, 4},
+                                      {"KiB", 1'024, 1},
+                                      {"MiB", 1'024, 2},
+                                      {"GiB", 1'024, 3},
+                                      {"TiB", 1'024, 4}}};
 
 /// Takes the digits at the front of `text`.
 std::string_view take_digits(std::string_view& text) {
@@ -66,18 +92,17 @@ std::optional<Number> parse_number(std::string_view text) {
     if (fraction.empty()) return std::nullopt;
   }
   if (whole.size() + fraction.size() > kMostDigits || fraction.size() > kFractionDigits) return std::nullopt;
-  Number number;
+  std::uint64_t value = 0;
   for (const auto digits : {whole, fraction}) {
-    for (const char digit : digits) number.value = number.value * 10 + (digit - '0');
+    for (const char digit : digits) value = value * 10 + static_cast<unsigned>(digit - '0');
   }
-  for (std::size_t places = fraction.size(); places < kFractionDigits; ++places) number.value *= 10;
-  if (!text.empty()) {
-    const auto unit = unit_of(text);
-    if (!unit) return std::nullopt;
-    number.value *= *unit;
-    number.is_size = true;
-  }
-  if (negative) number.value = -number.value;
+  Number number{.magnitude = Wide(value), .negative = negative && value != 0};
+  for (std::size_t places = fraction.size(); places < kFractionDigits; ++places) number.magnitude.multiply(10);
+  if (text.empty()) return number;
+  const auto* unit = std::ranges::find(kUnits, text, &Unit::name);
+  if (unit == kUnits.end()) return std::nullopt;
+  for (unsigned times = 0; times < unit->exponent; ++times) number.magnitude.multiply(unit->base);
+  number.is_size = true;
   return number;
 }
 
@@ -159,7 +184,7 @@ std::optional<std::strong_ordering> compare_measures(std::string_view left, std:
   if (!left_measure || !right_measure) return std::nullopt;
   const auto* left_number = std::get_if<Number>(&*left_measure);
   const auto* right_number = std::get_if<Number>(&*right_measure);
-  if (left_number != nullptr && right_number != nullptr) return left_number->value <=> right_number->value;
+  if (left_number != nullptr && right_number != nullptr) return *left_number <=> *right_number;
   if ((left_number != nullptr && left_number->is_size) || (right_number != nullptr && right_number->is_size)) {
     return std::nullopt;
   }

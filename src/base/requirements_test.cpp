@@ -78,6 +78,30 @@ TEST(Requirement, ComparesVersionsByComponent) {
   EXPECT_EQ(compare_measures("many", "1"), std::nullopt);
 }
 
+TEST(Requirement, ComparesTheLargestAndTheSmallestNumbersExactly) {
+  const std::vector<std::string> ascending{"-999999999999999TiB",
+                                           "-999999999999998TiB",
+                                           "-2",
+                                           "-1.000000001",
+                                           "-1",
+                                           "0",
+                                           "0.000000001",
+                                           "4095.999999999KiB",
+                                           "4MiB",
+                                           "4.194305MB",
+                                           "999999999999998TiB",
+                                           "999999999999999TiB"};
+  for (std::size_t lower = 0; lower < ascending.size(); ++lower) {
+    for (std::size_t higher = 0; higher < ascending.size(); ++higher) {
+      EXPECT_EQ(compare_measures(ascending[lower], ascending[higher]), lower <=> higher)
+          << ascending[lower] << " " << ascending[higher];
+    }
+  }
+  EXPECT_EQ(compare_measures("-0", "0.000"), std::strong_ordering::equal);
+  EXPECT_EQ(compare_measures("-1TiB", "-1024GiB"), std::strong_ordering::equal);
+  EXPECT_EQ(compare_measures("999999999999000TB", "999999999999PB"), std::nullopt);
+}
+
 struct Wrong {
   std::string text;
   std::size_t position;

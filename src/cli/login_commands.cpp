@@ -6,6 +6,7 @@
 #include <iostream>
 #include <utility>
 
+#include "base/bearer_token.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
 #include "cli/version.hpp"
@@ -59,7 +60,7 @@ Task<int> login(Session* session, LoginArguments arguments) {
   const auto path = login_path(process_environment());
   if (!path) throw CliError(ExitCode::kInternal, path.error());
   auto token = take_token(*session);
-  if (!is_token(token.reveal()))
+  if (!token.empty() && !is_token(token.reveal()))
     throw CliError(ExitCode::kUsage, "that is not a token: it has spaces or letters that none has");
   auto ca = session->globals().flags.ca;
   if (ca.empty()) ca = process_environment()("BORUTA_CA").value_or("");

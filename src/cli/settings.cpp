@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +11,8 @@
 #include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/bearer_token.hpp"
 
 namespace boruta::cli {
 namespace {
@@ -138,7 +139,9 @@ std::expected<Settings, std::string> resolve_settings(const Flags& flags, const 
   settings.url = *url;
   auto token = find_token(flags, environment, stored, *url);
   if (!token) return std::unexpected(std::move(token.error()));
-  if (!is_token(token->reveal())) return std::unexpected("the token has characters that no token has");
+  if (!token->empty() && !is_token(token->reveal())) {
+    return std::unexpected("the token has characters that no token has");
+  }
   settings.token = std::move(*token);
   settings.ca = !flags.ca.empty() ? flags.ca : environment("BORUTA_CA").value_or(stored ? stored->ca : "");
   return settings;
@@ -152,10 +155,6 @@ std::expected<Secret, std::string> read_token_file(const std::string& path) {
   line = trimmed(line);
   if (line.empty()) return std::unexpected(fmt::format("{}: no token in its first line", path));
   return Secret(std::move(line));
-}
-
-bool is_token(std::string_view token) {
-  return std::ranges::all_of(token, [](char letter) { return letter > ' ' && letter < '\x7F'; });
 }
 
 }  // namespace boruta::cli

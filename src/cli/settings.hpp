@@ -55,7 +55,4 @@ struct Settings {
 /// The first line of a file, without space around it. The error says why there is none, never what it holds.
 [[nodiscard]] std::expected<Secret, std::string> read_token_file(const std::string& path);
 
-/// Whether `token` can be sent in a header: visible ASCII alone.
-[[nodiscard]] bool is_token(std::string_view token);
-
 }  // namespace boruta::cli

@@ -47,7 +47,7 @@ Task<std::optional<std::string>> read_line(std::shared_ptr<stream_protocol::sock
 std::string text_of(const agent::BoardResult& result) {
   // One line: what a program said may have more.
   std::string error = result.error;
-  std::ranges::replace_if(error, [](char c) { return c >= 0 && c < ' '; }, ' ');
+  std::ranges::replace_if(error, [](unsigned char c) { return c < ' '; }, ' ');
   switch (result.outcome) {
     case agent::BoardOutcome::kDone:
       return result.milliamperes ? fmt::format("ok {}\n", *result.milliamperes) : "ok\n";

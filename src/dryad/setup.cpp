@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <sys/stat.h>
 
+#include "base/bearer_token.hpp"
 #include "dryad/account_access.hpp"
 #include "dryad/account_setup.hpp"
 #include "dryad/files.hpp"
@@ -32,8 +32,7 @@ std::vector<std::string> session_environment(const Config& config) {
 std::expected<Secret, std::string> token_in(std::string text, const std::string& source) {
   std::string token = text.substr(0, text.find_first_of("\r\n"));
   wipe(text);
-  const bool printable = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7F; });
-  if (token.empty() || !printable) {
+  if (!is_token(token)) {
     return std::unexpected(fmt::format("{}: the first line must be a token, and nothing else", source));
   }
   return Secret(std::move(token));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "base/bearer_token.hpp"
 #include "base/json.hpp"
 #include "http/answers.hpp"
 #include "http/cors.hpp"
@@ -45,11 +46,8 @@ std::string_view unmapped(std::string_view address) {
 
 }  // namespace
 
-std::optional<Secret> bearer_token(const HttpRequest& request) {
-  constexpr std::string_view kScheme = "Bearer ";
-  const auto header = find_header(request, "Authorization");
-  if (!equal_ignoring_case(header.substr(0, kScheme.size()), kScheme)) return std::nullopt;
-  return Secret(std::string(header.substr(kScheme.size())));
+std::optional<Secret> token_of(const HttpRequest& request) {
+  return bearer_token(find_header(request, "Authorization"));
 }
 
 std::span<const Route> Api::routes() {
@@ -169,7 +167,7 @@ Task<std::optional<HttpResponse>> Api::admit(Call* call, const Route* route) {
   }
   const std::string address(unmapped(call->request->peer_address));
   call->actor = farm::Actor{.kind = farm::Actor::Kind::kUser, .name = std::string(kNobody), .address = address};
-  auto token = bearer_token(*call->request);
+  auto token = token_of(*call->request);
   const bool shown = token.has_value();
   auto actor = co_await authenticate(std::move(token), address);
   if (!actor) {

@@ -22,7 +22,7 @@
 namespace boruta::http {
 
 /// The token that a request shows in its Authorization header.
-[[nodiscard]] std::optional<Secret> bearer_token(const HttpRequest& request);
+[[nodiscard]] std::optional<Secret> token_of(const HttpRequest& request);
 
 /// The API: authenticates, reads bodies, asks the coordinator, writes answers. Holds no state of its own.
 /// Threads: any; handlers go to the coordinator's strand and come back.

@@ -210,7 +210,7 @@ Task<HttpResponse> Api::get_events(const Call* call) {
     }
     after = EventSeq{*id};
   }
-  auto authenticate = [this, token = bearer_token(*call->request), address = call->actor.address] {
+  auto authenticate = [this, token = token_of(*call->request), address = call->actor.address] {
     return this->authenticate(token, address);
   };
   HttpResponse response;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 namespace boruta::server {
 namespace {
@@ -22,6 +23,8 @@ using Bytes = std::span<const unsigned char>;
 
 constexpr unsigned kLeastRsaBits = 2'048;
 constexpr unsigned kMostRsaBits = 16'384;
+/// So much of a type that is not taken is told.
+constexpr std::size_t kTypeBytes = 64;
 constexpr std::string_view kTaken = "Ed25519, ECDSA and RSA keys of at least 2048 bits are taken";
 
 struct Curve {
@@ -180,7 +183,7 @@ Judged judge_rsa(BlobReader& blob) {
 std::string explain_start(std::string_view type, std::string_view rest) {
   // Not repeated where it may be anything.
   if (type.starts_with("ssh-") || type.starts_with("sk-") || type.starts_with("ecdsa-")) {
-    return fmt::format("keys of type {} are not taken: {}", type.substr(0, 64), kTaken);
+    return fmt::format("keys of type {} are not taken: {}", utf8_prefix(type, kTypeBytes), kTaken);
   }
   const bool key_follows = rest.find("ssh-") != std::string_view::npos || rest.find("ecdsa-") != std::string_view::npos;
   if (key_follows || type.find_first_of("=,\"") != std::string_view::npos) {

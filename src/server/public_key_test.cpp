@@ -82,6 +82,14 @@ TEST_F(PublicKeys, ThatAreTooWeakOrOfOtherTypesAreRefusedInWords) {
   EXPECT_THAT(error_of("ssh-ed25519-cert-v01@openssh.com AAAA"), testing::HasSubstr("are not taken"));
 }
 
+TEST_F(PublicKeys, OfLongUnknownTypesAreNamedUpToAWholeCharacter) {
+  std::string letters;
+  while (letters.size() < 90) letters += "\u2571";
+  const std::string rest = " are not taken: Ed25519, ECDSA and RSA keys of at least 2048 bits are taken";
+  EXPECT_EQ(error_of("ssh-" + letters + " AAAA"), "keys of type ssh-" + letters.substr(0, 60) + rest);
+  EXPECT_EQ(error_of("ssh-x" + letters + " AAAA"), "keys of type ssh-x" + letters.substr(0, 57) + rest);
+}
+
 TEST_F(PublicKeys, WithOptionsAreRefused) {
   const auto line = make("-t ed25519");
   for (const auto* option : {"command=\"/bin/sh\" ", "no-pty,from=\"10.0.0.1\" ", "restrict ", "cert-authority "}) {

@@ -2,8 +2,9 @@
 
 #include <boost/asio/ip/address.hpp>
 
-#include <algorithm>
 #include <charconv>
+
+#include "base/bearer_token.hpp"
 
 namespace boruta::superviser {
 namespace {
@@ -20,8 +21,6 @@ std::string percent_decoded(std::string_view text) {
   }
   return decoded;
 }
-
-char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter; }
 
 }  // namespace
 
@@ -45,17 +44,6 @@ std::optional<Secret> token_in(const grpc::CallbackServerContext& context) {
   const auto found = context.client_metadata().find("authorization");
   if (found == context.client_metadata().end()) return std::nullopt;
   return bearer_token(std::string_view(found->second.data(), found->second.size()));
-}
-
-std::optional<Secret> bearer_token(std::string_view authorization) {
-  constexpr std::string_view kScheme = "bearer ";
-  const auto scheme = authorization.substr(0, kScheme.size());
-  if (!std::ranges::equal(scheme, kScheme, {}, lower)) return std::nullopt;
-  authorization.remove_prefix(kScheme.size());
-  while (authorization.starts_with(' ')) authorization.remove_prefix(1);
-  while (authorization.ends_with(' ')) authorization.remove_suffix(1);
-  if (authorization.empty()) return std::nullopt;
-  return Secret(std::string(authorization));
 }
 
 }  // namespace boruta::superviser

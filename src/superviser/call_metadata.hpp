@@ -18,7 +18,4 @@ namespace boruta::superviser {
 /// The token that the call shows.
 [[nodiscard]] std::optional<Secret> token_in(const grpc::CallbackServerContext& context);
 
-/// The token in "Bearer TOKEN"; nothing for anything else.
-[[nodiscard]] std::optional<Secret> bearer_token(std::string_view authorization);
-
 }  // namespace boruta::superviser

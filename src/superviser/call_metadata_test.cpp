@@ -28,19 +28,5 @@ TEST(PeerAddress, IsAPlainIpLiteral) {
   }
 }
 
-TEST(BearerToken, IsWhatFollowsTheScheme) {
-  for (const std::string_view good : {"Bearer t0k", "bearer t0k", "BEARER   t0k "}) {
-    const auto token = bearer_token(good);
-    ASSERT_TRUE(token.has_value()) << good;
-    EXPECT_EQ(token->reveal(), "t0k");
-  }
-}
-
-TEST(BearerToken, IsNothingInOtherCredentials) {
-  for (const std::string_view bad : {"", "Bearer", "Bearer ", "Bearer   ", "Basic dDBr", "t0k", "Bearert0k"}) {
-    EXPECT_FALSE(bearer_token(bad).has_value()) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace boruta::superviser

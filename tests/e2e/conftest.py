@@ -1,12 +1,13 @@
 """Fixtures; a test that hangs fails, and one that fails shows what its processes said."""
 
 import os
+import pathlib
 import signal
 import subprocess
 
 import pytest
 
-from farm import BIN, MEASURED, Farm
+from farm import BIN, DRYAD, MEASURED, Farm
 
 LIMIT_SECONDS = 60
 
@@ -17,9 +18,9 @@ def pytest_configure(config):
 
 def pytest_sessionstart(session):
     del session
-    for name in ("borutad", "dryad", "boruta"):
-        if not (BIN / name).is_file():
-            pytest.exit(f"{BIN / name} is missing: build it, or set BORUTA_BIN", returncode=1)
+    for program in (BIN / "borutad", pathlib.Path(DRYAD[-1]), BIN / "boruta"):
+        if not program.is_file():
+            pytest.exit(f"{program} is missing: build it, or set BORUTA_BIN", returncode=1)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,6 +24,8 @@ from described import DESCRIPTION
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BORUTA_BIN", ROOT / "build/dev/bin"))
+# The agent; one for another processor with its emulator before it.
+DRYAD = shlex.split(os.environ.get("BORUTA_DRYAD", str(BIN / "dryad")))
 TUNNEL_PORTS = 40
 # Whose libraries must be loaded first, so that nothing else can be put before a program.
 SANITIZED = bool(os.environ.get("BORUTA_SANITIZE"))
@@ -234,7 +237,7 @@ class Dryad:
         self.process = None
 
     def start(self):
-        argv = [BIN / "dryad", "--config", self.config]
+        argv = [*DRYAD, "--config", self.config]
         self.process = self.farm.spawn(f"dryad {self.name}", argv)
         return self
 

@@ -1,0 +1,28 @@
+# Toolchain for boards, from Debian's cross compilers and the libraries below build/sysroot, which scripts/cross puts there.
+# BORUTA_CROSS: armv7 or arm64. Programs that run while building (protoc, grpc_cpp_plugin) are this machine's.
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES BORUTA_CROSS)
+if(BORUTA_CROSS STREQUAL "armv7")
+  set(CMAKE_SYSTEM_PROCESSOR armv7l)
+  set(triplet arm-linux-gnueabihf)
+elseif(BORUTA_CROSS STREQUAL "arm64")
+  set(CMAKE_SYSTEM_PROCESSOR aarch64)
+  set(triplet aarch64-linux-gnu)
+else()
+  message(FATAL_ERROR "BORUTA_CROSS is \"${BORUTA_CROSS}\"; it must be armv7 or arm64, as the presets of these names say")
+endif()
+
+set(CMAKE_SYSTEM_NAME Linux)
+get_filename_component(CMAKE_SYSROOT "${CMAKE_CURRENT_LIST_DIR}/../build/sysroot/${BORUTA_CROSS}" ABSOLUTE)
+if(NOT IS_DIRECTORY "${CMAKE_SYSROOT}")
+  message(FATAL_ERROR "${CMAKE_SYSROOT} is missing: scripts/cross ${BORUTA_CROSS} makes it")
+endif()
+set(CMAKE_LIBRARY_ARCHITECTURE ${triplet})
+set(CMAKE_C_COMPILER ${triplet}-gcc)
+set(CMAKE_CXX_COMPILER ${triplet}-g++)
+
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_LIBDIR} "${CMAKE_SYSROOT}/usr/lib/${triplet}/pkgconfig:${CMAKE_SYSROOT}/usr/share/pkgconfig")
+set(ENV{PKG_CONFIG_SYSROOT_DIR} "${CMAKE_SYSROOT}")
