@@ -45,11 +45,14 @@ def real_schedulers(farm):
     cron = farm.spawn("cron", ["unshare", "--mount", "sh", "-c", CRON])
     atd = farm.spawn("atd", ["atd", "-f"])
     yield
+    ended = [daemon.name for daemon in (cron, atd) if daemon.popen.poll() is not None]
     for daemon in (cron, atd):
-        assert daemon.popen.poll() is None, f"{daemon.name} did not last: {daemon.text()}"
         daemon.kill()
-    for file in ("/run/crond.pid", "/run/atd.pid"):
+    for file in ("/run/crond.pid", "/run/atd.pid", f"/var/spool/cron/crontabs/{USER}"):
         pathlib.Path(file).unlink(missing_ok=True)
+    for job in queue():
+        subprocess.run(["atrm", job.split()[0]], check=True)
+    assert not ended, f"{ended} did not last, so the test saw nothing"
 
 
 @pytest.fixture(name="linger")
@@ -69,11 +72,15 @@ def running(pid_file):
     return False
 
 
+def queue():
+    """The user's lines of at's queue, which begin with the job's number."""
+    lines = subprocess.run(["atq"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if re.search(rf"\b{USER}$", line)]
+
+
 def scheduled():
-    """What cron and at hold of the user: names of crontabs, and lines of at's queue."""
-    tabs = [path.name for path in pathlib.Path("/var/spool/cron/crontabs").iterdir() if path.name == USER]
-    queue = subprocess.run(["atq"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return tabs + [line for line in queue if re.search(rf"\b{USER}$", line)]
+    """What cron and at hold of the user."""
+    return [path.name for path in pathlib.Path("/var/spool/cron/crontabs").iterdir() if path.name == USER] + queue()
 
 
 def seconds_to_next_minute():
