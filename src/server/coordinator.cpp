@@ -100,6 +100,7 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
     }
   }
   const auto now = clock_.now();
+  if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto step = engine_.execute(command, now);
   auto outcome = std::move(step.outcome);
   carry(std::move(step), std::move(secret), now);
@@ -108,6 +109,13 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
   const auto seen = outcome && !outcome->empty() ? outcome->back().seq : engine_.farm().last_event();
   if (!co_await durable_.wait(seen.value)) co_return server_stops();
   co_return outcome;
+}
+
+bool Coordinator::key_lost(const farm::RegisterWorker& hello) const {
+  const auto cap = hello.registration.caps.find(kUuidCap);
+  if (cap == hello.registration.caps.end()) return false;
+  const auto uuid = WorkerUuid::parse(cap->second);
+  return uuid && needs_key(engine_.farm(), *uuid) && !keys_.contains(*uuid);
 }
 
 void Coordinator::carry(match::Step step, Secret secret, Now now) {
