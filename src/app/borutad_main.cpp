@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/backup.hpp"
 #include "app/init_tls.hpp"
 #include "app/server_app.hpp"
 #include "app/server_config.hpp"
@@ -29,6 +30,8 @@ struct Flags {
   /// Of init-tls.
   std::string tls_dir;
   std::vector<std::string> hosts;
+  /// Of backup.
+  std::string backup_file;
 };
 
 int complain(int code, const std::string& text) {
@@ -101,6 +104,22 @@ CLI::App* declare_init_tls(CLI::App& app, Flags& flags) {
   return command;
 }
 
+CLI::App* declare_backup(CLI::App& app, Flags& flags) {
+  auto* command =
+      app.add_subcommand("backup", "copy the farm to FILE, which must not be there yet; the server may run meanwhile");
+  command->add_option("FILE", flags.backup_file, "the backup: one file, without private keys")->required();
+  command->fallthrough();
+  return command;
+}
+
+int back_up(const ServerConfig& config, const Flags& flags) {
+  const auto file = std::filesystem::absolute(flags.backup_file);
+  const auto made = boruta::app::make_backup(config.data_dir, file);
+  if (!made) return complain(boruta::app::kExitCannotStart, made.error());
+  fmt::print("the backup is in {}\n", file.string());
+  return 0;
+}
+
 void declare(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", "borutad " BORUTA_VERSION);
   app.add_option("--config", flags.config, "TOML file (default: /etc/boruta/borutad.toml, if it is there)")
@@ -131,6 +150,7 @@ int main(int argc, char** argv) {
                                        "make another admin token in DIR/admin-token, while the server does not run");
   new_token->fallthrough();
   const auto* new_tls = declare_init_tls(app, flags);
+  const auto* backup = declare_backup(app, flags);
   app.footer(
       "Try it: borutad --data-dir /tmp/farm\n"
       "Exit codes: 0 stopped by a signal, 64 wrong usage, 69 cannot start, 74 the store cannot be written,\n"
@@ -144,6 +164,7 @@ int main(int argc, char** argv) {
   if (!config) return config.error();
   if (!flags.data_dir.empty()) config->data_dir = std::filesystem::absolute(flags.data_dir);
   if (new_tls->parsed()) return make_tls(*config, flags);
+  if (backup->parsed()) return back_up(*config, flags);
   if (const auto wrong = apply_flags(flags, *config); !wrong.empty()) return complain(boruta::app::kExitUsage, wrong);
   return new_token->parsed() ? boruta::app::make_admin_token(*config) : boruta::app::serve(*config);
 }

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "app/backup_socket.hpp"
 #include "app/bootstrap.hpp"
 #include "base/limits.hpp"
 #include "http/api.hpp"
@@ -74,14 +75,14 @@ class Core {
 
   [[nodiscard]] asio::io_context& context() { return context_; }
   [[nodiscard]] runtime::Clock& clock() { return *clock_; }
-  [[nodiscard]] server::Committer& committer() { return *committer_; }
+  [[nodiscard]] server::StoreThread& committer() { return *committer_; }
   [[nodiscard]] server::Coordinator& coordinator() { return coordinator_; }
   [[nodiscard]] runtime::TaskGroup& tasks() { return tasks_; }
 
  private:
   asio::io_context context_{1};
   std::unique_ptr<runtime::Clock> clock_;
-  std::unique_ptr<server::Committer> committer_;
+  std::unique_ptr<server::StoreThread> committer_;
   server::Coordinator coordinator_;
   runtime::TaskGroup tasks_;
 };
@@ -171,6 +172,8 @@ class Server {
         superviser_(core.context().get_executor(), &core.clock(), &agents_, &agent_tunnels_,
                     {.listen_address = format_host_port(config.agent.host, config.agent.port.value_or(kAgentPort)),
                      .credentials = tls.agents}),
+        backups_({.executor = core.context().get_executor(), .clock = &core.clock(), .store = &core.committer()},
+                 config.data_dir),
         http_tasks_(core.context().get_executor()),
         signals_(core.context(), SIGTERM, SIGINT),
         reload_(core.context(), SIGHUP) {
@@ -221,6 +224,9 @@ class Server {
     const auto http_address = format_host_port(config_.http.host, http->port());
     const auto agent_address = format_host_port(config_.agent.host, *agent_port);
     warn_of_plain_listeners();
+    if (const auto backups = backups_.listen(); !backups) {
+      runtime::log_warning("backups can only be made while the server is stopped", {{"error", backups.error()}});
+    }
     const auto endpoints = fmt::format("{{\"http\": \"{}\", \"agent\": \"{}\"}}\n", http_address, agent_address);
     constexpr unsigned kReadable = 0644;
     if (auto written = runtime::write_file_durably(config_.data_dir / "endpoints.json", endpoints, kReadable);
@@ -281,6 +287,8 @@ class Server {
     hook_.stop();
     quarantine_.request_stop();
     co_await quarantine_.join();
+    backups_.request_stop();
+    co_await backups_.join();
     core_.tasks().request_stop();
     co_await core_.tasks().join();
   }
@@ -303,6 +311,7 @@ class Server {
   http::Api api_;
   http::HttpServer http_;
   superviser::Service superviser_;
+  BackupSocket backups_;
   runtime::TaskGroup http_tasks_;
   asio::signal_set signals_;
   asio::signal_set reload_;

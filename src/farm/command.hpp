@@ -72,6 +72,8 @@ struct RegisterWorker {
   std::optional<RequestId> job;
   /// The token that the agent showed; nothing when access control is off.
   std::optional<TokenId> token;
+  /// The server has no private key to a worker that stands prepared with a made one, as after a restore.
+  bool key_lost = false;
 };
 
 /// The worker's stream has ended.

@@ -60,6 +60,10 @@ void reconnect_running(Emitter& out, Worker worker, const RegisterWorker& comman
   const bool known = command.job == worker.job || (!job.granted && command.prepared && !command.job);
   if (!known) {
     out.fail(worker, "the agent does not know its job any more");
+  } else if (command.key_lost) {
+    worker.lost = false;
+    out.end_job_of(worker, RequestState::kInProgress, RequestState::kFailed,
+                   "the server has lost the key to its worker, as after a restore: file it again");
   } else if (job.paused_since) {
     const auto pause = out.now().lease - *job.paused_since;
     out.add(resumed_after(pause, *worker.job, job, job.pause_used + pause));
@@ -99,6 +103,8 @@ void reconnect(Emitter& out, const Worker& before, const RegisterWorker& command
         out.change_state(worker, WorkerState::kPrepare, "its agent held a job that is over");
       } else if (!command.prepared) {
         out.change_state(worker, WorkerState::kPrepare, "its agent was not prepared any more");
+      } else if (command.key_lost) {
+        out.change_state(worker, WorkerState::kPrepare, "the server has lost the key to it");
       }
       return;
     case WorkerState::kPrepare:

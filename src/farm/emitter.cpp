@@ -59,16 +59,20 @@ void Emitter::fail(const Worker& worker, const std::string& reason) {
 void Emitter::end_job(const Request& request, RequestState state, std::string reason) {
   const auto* worker = farm_.find_worker(request.job->worker);
   BORUTA_ASSERT(worker != nullptr && worker->job == request.id);
-  add(RequestEnded{.id = request.id, .from = request.state, .state = state, .reason = std::move(reason)});
-  if (worker->lost) {
-    take_over_pending(*worker);
-    change_state(*worker, WorkerState::kFailed, "agent lost");
-  } else if (worker->draining || worker->pending) {
-    take_over_pending(*worker);
-    change_state(*worker, WorkerState::kBusy,
-                 worker->draining ? worker->drain_reason : "its capabilities or ports changed");
+  end_job_of(*worker, request.state, state, std::move(reason));
+}
+
+void Emitter::end_job_of(const Worker& worker, RequestState from, RequestState state, std::string reason) {
+  add(RequestEnded{.id = *worker.job, .from = from, .state = state, .reason = std::move(reason)});
+  if (worker.lost) {
+    take_over_pending(worker);
+    change_state(worker, WorkerState::kFailed, "agent lost");
+  } else if (worker.draining || worker.pending) {
+    take_over_pending(worker);
+    change_state(worker, WorkerState::kBusy,
+                 worker.draining ? worker.drain_reason : "its capabilities or ports changed");
   } else {
-    change_state(*worker, WorkerState::kPrepare, {});
+    change_state(worker, WorkerState::kPrepare, {});
   }
 }
 

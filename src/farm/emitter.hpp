@@ -33,6 +33,8 @@ class Emitter {
   void fail(const Worker& worker, const std::string& reason);
   /// The request has ended for `reason` while its job ran: the worker is cleaned, drained or lost.
   void end_job(const Request& request, RequestState state, std::string reason);
+  /// The same for the job of `worker`, whose record is newer than the farm's. `from` is the request's state.
+  void end_job_of(const Worker& worker, RequestState from, RequestState state, std::string reason);
 
  private:
   void add_change(const Worker& worker, WorkerState to, std::string reason, bool untold);

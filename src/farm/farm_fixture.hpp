@@ -116,6 +116,9 @@ class FarmFixture {
   /// Which worker serves the request, by its name here; empty if none does.
   [[nodiscard]] std::string server_of(RequestId id) const;
 
+  /// What an agent with this memory registers with.
+  [[nodiscard]] RegisterWorker hello(const AgentMemory& memory) const;
+
  private:
   void absorb(const match::Step& step);
   void tick();
@@ -124,7 +127,6 @@ class FarmFixture {
   void check_matched();
   void check_generations(const Events& events);
   [[nodiscard]] Actor actor(std::string_view name) const;
-  [[nodiscard]] RegisterWorker hello(const AgentMemory& memory) const;
   template <class Answer>
   void answer(const std::string& name, const std::string& error);
 

@@ -29,6 +29,34 @@ TEST(WorkerRegister, WithTheSameCapsBringsFailedBackAndAsksAgainWhereAnAnswerIsA
                });
 }
 
+TEST(WorkerRegister, OfAWorkerWhoseKeyTheServerLostPreparesItAnew) {
+  const auto what = [](FarmFixture& farm) {
+    auto command = farm.hello(farm.agent("w"));
+    command.key_lost = true;
+    return farm.act("w", command);
+  };
+  const std::string failed = " | FAILED: the server has lost the key to its worker, as after a restore: file it again";
+  expect_cells(what, {},
+               {
+                   {"IDLE", "PREPARE: the server has lost the key to it"},
+                   {"IDLE away", "PREPARE: the server has lost the key to it"},
+                   {"RUNNING", "PREPARE dirty" + failed},
+                   {"RUNNING ungranted", "PREPARE dirty" + failed},
+                   {"RUNNING away", "PREPARE dirty" + failed},
+                   {"RUNNING lost", "PREPARE dirty" + failed},
+                   {"RUNNING draining", "BUSY dirty: repairs" + failed},
+                   {"RUNNING pending", "BUSY dirty: its capabilities or ports changed" + failed},
+                   {"MAINTENANCE lost", "MAINTENANCE: new"},
+                   {"MAINTENANCE untold", "MAINTENANCE untold: repairs"},
+                   {"PREPARE away", "PREPARE"},
+                   {"BUSY away", "BUSY: repairs"},
+                   {"FAILED", "PREPARE check"},
+                   {"FAILED lost", "PREPARE check"},
+                   {"FAILED dirty", "PREPARE dirty check | FAILED: worker worker-0001 failed: hot"},
+                   {"FAILED lost dirty", "PREPARE dirty check | FAILED: worker worker-0001 failed: agent lost"},
+               });
+}
+
 TEST(WorkerRegister, WithChangedCapsGoesToBusyAndWaitsForARunningJob) {
   const auto what = [](FarmFixture& farm) {
     farm.agent("w").caps["ram"] = "8GiB";

@@ -29,8 +29,15 @@ constexpr std::chrono::milliseconds kScrubWithin{2'000};
 
 using SteadyClock = std::chrono::steady_clock;
 using ReadResult = std::expected<farm::Events, store::StoreError>;
+using BackupResult = std::expected<void, store::StoreError>;
 
-class CommitThread final : public Committer {
+constexpr std::string_view kShutdown = "the server is shutting down";
+
+BackupResult no_backup(std::string_view why) {
+  return std::unexpected(store::StoreError{.code = store::StoreErrorCode::kBusy, .message = std::string(why)});
+}
+
+class CommitThread final : public StoreThread {
  public:
   CommitThread(std::unique_ptr<store::Journal> journal, asio::any_io_executor executor, Duration patience)
       : journal_(std::move(journal)), executor_(std::move(executor)), patience_(patience) {}
@@ -51,17 +58,30 @@ class CommitThread final : public Committer {
 
   Task<ReadResult> read(store::EventQuery query) override {
     auto initiate = [this, query](auto handler) {
-      auto resume = [handler = std::move(handler), executor = executor_](ReadResult result) mutable {
-        asio::post(executor, [handler = std::move(handler), result = std::move(result)]() mutable {
-          handler(std::move(result));
-        });
-      };
+      auto resume = resumption<ReadResult>(std::move(handler));
       const std::scoped_lock lock(mutex_);
       reads_.push_back(Read{.query = query, .resume = std::move(resume)});
       wake_.notify_one();
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(ReadResult)>(initiate,
                                                                                              asio::use_awaitable);
+  }
+
+  Task<BackupResult> backup(std::filesystem::path file) override {
+    auto initiate = [this, &file](auto handler) {
+      auto resume = resumption<BackupResult>(std::move(handler));
+      const std::scoped_lock lock(mutex_);
+      backups_.push_back(BackupOrder{.file = std::move(file), .resume = std::move(resume)});
+      wake_.notify_one();
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(BackupResult)>(initiate,
+                                                                                               asio::use_awaitable);
+  }
+
+  void stop_backups() override {
+    const std::scoped_lock lock(mutex_);
+    backups_stopped_ = true;
+    wake_.notify_one();
   }
 
   void stop() override {
@@ -80,6 +100,20 @@ class CommitThread final : public Committer {
     std::move_only_function<void(ReadResult)> resume;
   };
 
+  struct BackupOrder {
+    std::filesystem::path file;
+    std::move_only_function<void(BackupResult)> resume;
+  };
+
+  /// Hands a result of this thread to `handler` on the executor.
+  template <class Result, class Handler>
+  auto resumption(Handler handler) {
+    return [handler = std::move(handler), executor = executor_](Result result) mutable {
+      asio::post(executor,
+                 [handler = std::move(handler), result = std::move(result)]() mutable { handler(std::move(result)); });
+    };
+  }
+
   void run() {
     // A server that died may have left something.
     scrub_by_ = SteadyClock::now();
@@ -87,25 +121,67 @@ class CommitThread final : public Committer {
     while (wait_for_work(lock)) {
       auto batch = std::exchange(waiting_, {});
       auto reads = std::exchange(reads_, {});
+      auto backups = std::exchange(backups_, {});
       lock.unlock();
       if (!batch.empty()) commit(batch);
       if (!batch.deleted_keys.empty() && !scrub_by_) scrub_by_ = SteadyClock::now() + kScrubWithin;
       for (auto& read : reads) read.resume(journal_->read(read.query));
+      for (auto& order : backups) begin_backup(std::move(order));
+      if (copying_) continue_backup();
       if (scrub_by_ && SteadyClock::now() >= *scrub_by_) scrub();
       lock.lock();
     }
+    if (copying_) end_backup(no_backup(kShutdown));
   }
 
-  /// False when there is none and there will be none. Uses the quiet to scrub.
+  /// False when there is none and there will be none: a backup in hand is given up for a stop. Uses the quiet to scrub.
   bool wait_for_work(std::unique_lock<std::mutex>& lock) {
-    const auto has_work = [this] { return stopping_ || !waiting_.empty() || !reads_.empty(); };
+    if (copying_ && !stopping_) return true;
+    const auto has_work = [this] { return stopping_ || !waiting_.empty() || !reads_.empty() || !backups_.empty(); };
     while (scrub_by_ && !wake_.wait_for(lock, scrub_failed_ ? kScrubWithin : kScrubWhenQuiet, has_work)) {
       lock.unlock();
       scrub();
       lock.lock();
     }
     wake_.wait(lock, has_work);
-    return !waiting_.empty() || !reads_.empty();
+    return !waiting_.empty() || !reads_.empty() || !backups_.empty();
+  }
+
+  void begin_backup(BackupOrder order) {
+    if (backups_stopped_) {
+      order.resume(no_backup(kShutdown));
+      return;
+    }
+    if (copying_) {
+      order.resume(no_backup("another backup is being made: try again when it is done"));
+      return;
+    }
+    auto begun = journal_->begin_backup(order.file);
+    if (!begun) {
+      order.resume(std::unexpected(begun.error()));
+      return;
+    }
+    copying_ = std::move(*begun);
+    order_ = std::move(order);
+  }
+
+  void continue_backup() {
+    if (backups_stopped_) {
+      end_backup(no_backup(kShutdown));
+      return;
+    }
+    const auto complete = copying_->step();
+    if (!complete) {
+      end_backup(std::unexpected(complete.error()));
+    } else if (*complete) {
+      end_backup({});
+    }
+  }
+
+  void end_backup(BackupResult result) {
+    copying_.reset();
+    order_.resume(std::move(result));
+    order_ = {};
   }
 
   void scrub() {
@@ -154,11 +230,16 @@ class CommitThread final : public Committer {
   /// Everything that waits, as one transaction.
   store::EventBatch waiting_;
   std::deque<Read> reads_;
+  std::deque<BackupOrder> backups_;
   bool stopping_ = false;
   /// Once it stops.
   SteadyClock::time_point stop_by_;
+  std::atomic<bool> backups_stopped_{false};
   /// Keys were deleted since the last scrub: by when the next must be. Thread: the store's.
   std::optional<SteadyClock::time_point> scrub_by_;
+  /// The backup that is being made, and who waits for it. Thread: the store's.
+  std::unique_ptr<store::Backup> copying_;
+  BackupOrder order_;
   /// The last scrub could not: the next waits longer, and the log has it once. Thread: the store's.
   bool scrub_failed_ = false;
   std::atomic<bool> stalled_{false};
@@ -167,8 +248,8 @@ class CommitThread final : public Committer {
 
 }  // namespace
 
-std::unique_ptr<Committer> make_commit_thread(std::unique_ptr<store::Journal> journal, asio::any_io_executor executor,
-                                              Duration patience) {
+std::unique_ptr<StoreThread> make_commit_thread(std::unique_ptr<store::Journal> journal, asio::any_io_executor executor,
+                                                Duration patience) {
   return std::make_unique<CommitThread>(std::move(journal), std::move(executor), patience);
 }
 

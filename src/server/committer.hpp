@@ -1,6 +1,7 @@
 #pragma once
 
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -29,9 +30,20 @@ class Committer {
   virtual void stop() = 0;
 };
 
+/// A committer over files that can be copied while it works.
+class StoreThread : public Committer {
+ public:
+  /// Copies the journal to `file` as `Journal::begin_backup` says. The copy has all that was durable before the call;
+  /// meanwhile no transaction waits longer than for a slice of it. kBusy: `file` cannot be written, another backup is
+  /// being made, or the server stops.
+  virtual Task<std::expected<void, store::StoreError>> backup(std::filesystem::path file) = 0;
+  /// Gives up the backup in hand and refuses further ones, so that whoever waits is answered.
+  virtual void stop_backups() = 0;
+};
+
 /// A thread of its own that owns `journal`: takes all that waits whenever it is free. A write that is known not to
 /// have happened is retried for `patience`, then the process exits; it exits at once when the outcome is unknown.
-[[nodiscard]] std::unique_ptr<Committer> make_commit_thread(std::unique_ptr<store::Journal> journal,
-                                                            asio::any_io_executor executor, Duration patience);
+[[nodiscard]] std::unique_ptr<StoreThread> make_commit_thread(std::unique_ptr<store::Journal> journal,
+                                                              asio::any_io_executor executor, Duration patience);
 
 }  // namespace boruta::server

@@ -116,6 +116,7 @@ std::optional<Refusal> Coordinator::refuse_now(const farm::Actor& actor) const {
 
 Coordinator::Executed Coordinator::execute(const farm::Command& command, Secret secret) {
   const auto now = clock_.now();
+  if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto step = engine_.execute(command, now);
   auto outcome = std::move(step.outcome);
   carry(std::move(step), std::move(secret), now);
@@ -123,6 +124,13 @@ Coordinator::Executed Coordinator::execute(const farm::Command& command, Secret 
   // Also a refusal tells of the state that it came from.
   const auto seen = outcome && !outcome->empty() ? outcome->back().seq : engine_.farm().last_event();
   return {.outcome = std::move(outcome), .seen = seen};
+}
+
+bool Coordinator::key_lost(const farm::RegisterWorker& hello) const {
+  const auto cap = hello.registration.caps.find(kUuidCap);
+  if (cap == hello.registration.caps.end()) return false;
+  const auto uuid = WorkerUuid::parse(cap->second);
+  return uuid && needs_key(engine_.farm(), *uuid) && !keys_.contains(*uuid);
 }
 
 void Coordinator::carry(match::Step step, Secret secret, Now now) {

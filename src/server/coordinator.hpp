@@ -149,6 +149,8 @@ class Coordinator {
   [[nodiscard]] std::optional<Refusal> refuse_now(const farm::Actor& actor) const;
   Executed execute(const farm::Command& command, Secret secret);
   Task<std::expected<Access, Refusal>> acquire_on_strand(farm::Actor actor, RequestId id, std::optional<Duration> wait);
+  /// The worker that registers stands prepared, and its key was not loaded: a backup has none.
+  [[nodiscard]] bool key_lost(const farm::RegisterWorker& hello) const;
   void carry(match::Step step, Secret secret, Now now);
   void on_durable(EventSeq durable);
   void update_keys(const match::Step& step, Secret secret, store::EventBatch& batch);

@@ -38,6 +38,9 @@ class FailingJournal final : public Journal {
 
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override { return journal_->read(query); }
   std::expected<void, StoreError> scrub() override { return journal_->scrub(); }
+  std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override {
+    return journal_->begin_backup(file);
+  }
   [[nodiscard]] EventSeq last_seq() const override { return journal_->last_seq(); }
 
  private:

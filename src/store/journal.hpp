@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -73,6 +75,17 @@ struct EventQuery {
   std::size_t limit = 1'000;
 };
 
+/// A copy of a journal in the making, slice by slice; batches may be appended in between.
+/// Threads: as its journal, which must outlive it. Destroyed before it is complete, it removes its file.
+class Backup {
+ public:
+  virtual ~Backup() = default;
+
+  /// Copies one more slice, which blocks for about as long as a commit. Whether the copy is complete: it then has all
+  /// that was appended before this call, but for private keys. An error ends it.
+  virtual std::expected<bool, StoreError> step() = 0;
+};
+
 /// Where the farm's events and rows are kept.
 /// Threads: one at a time; all calls may block on the disk.
 class Journal {
@@ -92,6 +105,11 @@ class Journal {
   /// Leaves no byte of deleted keys in the journal's files. Takes as long as writing what was appended of late once
   /// more. kBusy: it could not be done now.
   virtual std::expected<void, StoreError> scrub() = 0;
+
+  /// Begins a copy at `file` (0600), replacing what is there; one at a time. Complete, it is a single file that is a
+  /// journal of its own, without private keys and not yet synced. kBusy: `file` cannot be made, or a journal of this
+  /// kind has no file.
+  virtual std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) = 0;
 
   [[nodiscard]] virtual EventSeq last_seq() const = 0;
 };

@@ -94,4 +94,9 @@ std::expected<farm::Events, StoreError> MemoryJournal::read(const EventQuery& qu
   return found;
 }
 
+std::expected<std::unique_ptr<Backup>, StoreError> MemoryJournal::begin_backup(const std::filesystem::path& /*file*/) {
+  return std::unexpected(
+      StoreError{.code = StoreErrorCode::kBusy, .message = "a journal in memory has no file that could be copied"});
+}
+
 }  // namespace boruta::store

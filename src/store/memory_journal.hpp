@@ -20,6 +20,8 @@ class MemoryJournal final : public Journal {
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
   /// Memory forgets at once.
   std::expected<void, StoreError> scrub() override { return {}; }
+  /// There is no file to copy: kBusy.
+  std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override;
   [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
 
  private:

@@ -4,11 +4,16 @@
 
 #include <utility>
 
+#include "store/checksum_vfs.hpp"
+
 namespace boruta::store {
 namespace {
 
-StoreErrorCode meaning_of(int primary_code) {
-  switch (primary_code) {
+constexpr int kPrimaryCodeMask = 0xFF;
+
+StoreErrorCode meaning_of(int extended_code) {
+  if (extended_code == SQLITE_IOERR_DATA) return StoreErrorCode::kCorrupt;
+  switch (extended_code & kPrimaryCodeMask) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
@@ -74,9 +79,13 @@ std::expected<Database, StoreError> Database::open(const std::filesystem::path& 
   Database database(file);
   sqlite3* connection = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  const int code = sqlite3_open_v2(file.c_str(), &connection, kFlags, nullptr);
+  const int code = sqlite3_open_v2(file.c_str(), &connection, kFlags, checksum_vfs());
   database.connection_.reset(connection);
   if (code != SQLITE_OK) return std::unexpected(database.failure("open"));
+  // A log that one connection alone uses needs no shared memory. Does not look into the file.
+  if (auto alone = database.execute("open", "PRAGMA locking_mode = EXCLUSIVE"); !alone) {
+    return std::unexpected(alone.error());
+  }
   return database;
 }
 
@@ -101,16 +110,29 @@ std::expected<Statement, StoreError> Database::prepare(std::string_view sql) {
   return Statement(statement);
 }
 
-int Database::last_primary_code() const {
-  constexpr int kPrimaryCodeMask = 0xFF;
-  return sqlite3_errcode(connection_.get()) & kPrimaryCodeMask;
+int Database::reserved_bytes() const {
+  int count = -1;  // asks
+  sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_RESERVE_BYTES, &count);
+  return count;
 }
 
+void Database::reserve_bytes(int count) {
+  sqlite3_file_control(connection_.get(), "main", SQLITE_FCNTL_RESERVE_BYTES, &count);
+}
+
+int Database::last_primary_code() const { return sqlite3_errcode(connection_.get()) & kPrimaryCodeMask; }
+
 StoreError Database::failure(std::string_view doing) const {
-  const auto meaning = meaning_of(last_primary_code());
+  const int code = sqlite3_extended_errcode(connection_.get());
+  const auto meaning = meaning_of(code);
+  if (code == SQLITE_IOERR_DATA) return damaged_page();
   const std::string_view what = sqlite3_errmsg(connection_.get());
   if (meaning == StoreErrorCode::kCorrupt) return corrupt(what);
   return {.code = meaning, .message = fmt::format("{}: {}: {}", file_.string(), doing, what)};
+}
+
+StoreError Database::damaged_page() const {
+  return corrupt("a page of it is not what was written, its checksum is wrong");
 }
 
 StoreError Database::corrupt(std::string_view what) const {

@@ -55,18 +55,27 @@ class Statement {
 /// One connection to one file.
 class Database {
  public:
-  /// Opens the file without looking into it. kBusy: that cannot be done now.
+  /// Opens the file without looking into it; the first look takes it for this connection alone. kBusy: that cannot be
+  /// done now.
   static std::expected<Database, StoreError> open(const std::filesystem::path& file);
 
   [[nodiscard]] std::expected<void, StoreError> execute(std::string_view doing, const std::string& sql);
   [[nodiscard]] std::expected<std::int64_t, StoreError> number(std::string_view sql);
+  /// Bytes at the end of each page that are set aside.
+  [[nodiscard]] int reserved_bytes() const;
+  /// Sets them aside in a file that is empty, or by the next VACUUM.
+  void reserve_bytes(int count);
   [[nodiscard]] std::expected<Statement, StoreError> prepare(std::string_view sql);
 
   /// What went wrong in the last call, for one that changed nothing: `doing` says what it was.
   [[nodiscard]] StoreError failure(std::string_view doing) const;
+  /// For a page whose checksum is wrong.
+  [[nodiscard]] StoreError damaged_page() const;
   /// For data that cannot be understood; `what` names it.
   [[nodiscard]] StoreError corrupt(std::string_view what) const;
 
+  /// For calls of SQLite that this class has no name for.
+  [[nodiscard]] sqlite3* connection() const { return connection_.get(); }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// SQLITE_FULL, SQLITE_IOERR, …: of the last call.
   [[nodiscard]] int last_primary_code() const;

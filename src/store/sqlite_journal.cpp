@@ -14,6 +14,7 @@
 #include "store/data_directory.hpp"
 #include "store/demands.hpp"
 #include "store/event_codec.hpp"
+#include "store/sqlite_backup.hpp"
 #include "store/sqlite_database.hpp"
 #include "store/sqlite_rows.hpp"
 #include "store/sqlite_schema.hpp"
@@ -97,6 +98,9 @@ class SqliteJournal final : public Journal {
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
   std::expected<void, StoreError> scrub() override;
+  std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override {
+    return SqliteBackup::begin(database_, file);
+  }
   [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
 
  private:

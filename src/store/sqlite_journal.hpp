@@ -14,8 +14,8 @@ namespace boruta::store {
 /// kFenced: another process uses it; the message says which. kCorrupt: what is there is damaged, too new or not ours.
 /// kBusy: the directory or a file cannot be made, read or written.
 ///
-/// Damage is found when what is damaged is read: at opening, loading or later. There is no check of the whole file at
-/// start, since SQLite's log survives crashes and such a check would take longer than loading.
+/// Every page has a checksum, so damage is found when what is damaged is read: in rows by `load`, in events by `read`,
+/// anywhere by a backup. A damaged log counts up to the damage, as if it were torn there.
 ///
 /// A deleted key is overwritten with zeros in its page at once, but SQLite's log (`boruta.db-wal`) shows the page as it
 /// was until `scrub`, or the journal is destroyed. What the file system or the disk keeps of freed blocks is beyond

@@ -51,11 +51,10 @@ class SqliteJournalTest : public testing::Test {
 
   /// Runs SQL on the file while no journal has it.
   void execute(const std::string& sql) {
-    sqlite3* connection = nullptr;
-    EXPECT_EQ(sqlite3_open(file().c_str(), &connection), SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(connection);
-    sqlite3_close(connection);
+    auto database = Database::open(file());
+    ASSERT_TRUE(database) << database.error().message;
+    const auto done = database->execute("tamper", sql);
+    ASSERT_TRUE(done) << done.error().message;
   }
 
   std::filesystem::path directory() const { return scratch_.path() / "data"; }
@@ -169,7 +168,7 @@ TEST_F(SqliteJournalTest, MarksTheFileAsItsOwnAndWithItsVersion) {
   auto database = Database::open(file());
   ASSERT_TRUE(database);
   EXPECT_EQ(database->number("PRAGMA application_id"), kApplicationId);
-  EXPECT_EQ(database->number("PRAGMA user_version"), 4);
+  EXPECT_EQ(database->number("PRAGMA user_version"), 5);
 }
 
 TEST_F(SqliteJournalTest, RefusesGarbageNamingTheFileAndWhatToDo) {
@@ -220,7 +219,7 @@ TEST_F(SqliteJournalTest, BringsADatabaseOfAnEarlierSchemaForward) {
   expect_rows_of_events(*journal, loaded->rows);
 }
 
-TEST_F(SqliteJournalTest, BringsADatabaseOfThePreviousSchemaForward) {
+TEST_F(SqliteJournalTest, BringsADatabaseOfTheSchemaBeforeThePreviousForward) {
   std::filesystem::create_directory(directory());
   std::filesystem::copy(BORUTA_TEST_DATA "/schema-3.db", file());
   auto journal = open();
@@ -240,6 +239,29 @@ TEST_F(SqliteJournalTest, BringsADatabaseOfThePreviousSchemaForward) {
   ASSERT_EQ(loaded->keys.size(), 1U);
   EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
   expect_rows_of_events(*journal, loaded->rows);
+}
+
+TEST_F(SqliteJournalTest, BringsADatabaseOfThePreviousSchemaForwardAndGivesItsPagesChecksums) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-4.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& rows = loaded->rows;
+  ASSERT_EQ(rows.requests.size(), 3U);
+  EXPECT_EQ(rows.requests[2].state, farm::RequestState::kInProgress);
+  ASSERT_EQ(rows.user_keys.size(), 1U);
+  EXPECT_EQ(rows.user_keys[0].name, "laptop");
+  ASSERT_EQ(loaded->keys.size(), 1U);
+  EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
+  expect_rows_of_events(*journal, rows);
+
+  journal.reset();
+  auto content = contents_of(file());
+  content[content.find("\"board\"") + 1] ^= 1;
+  overwrite(file(), content);
+  auto damaged = make_sqlite_journal(directory());
+  ASSERT_FALSE(damaged && (*damaged)->load());
 }
 
 TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {

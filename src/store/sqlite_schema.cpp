@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "store/checksum_vfs.hpp"
+
 namespace boruta::store {
 namespace {
 
@@ -13,7 +15,7 @@ namespace {
 ///
 /// Rows are narrow, because a commit writes whole pages: what requests have in common is in demands, a job
 /// has a table of its own, and no table but events has an index beside its key. Times are nanoseconds since 1970.
-constexpr std::array<std::string_view, 4> kSteps{
+constexpr std::array<std::string_view, 5> kSteps{
     R"sql(
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,
@@ -89,7 +91,9 @@ ALTER TABLE tokens ADD COLUMN in_service INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tokens ADD COLUMN last_used_ns INTEGER;
 
 ALTER TABLE jobs ADD COLUMN own_keys INTEGER NOT NULL DEFAULT 0;
-)sql"};
+)sql",
+    // Pages with checksums, which add_checksums made before: a server that would write some without must not try.
+    ""};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());
 
@@ -105,8 +109,55 @@ std::unexpected<StoreError> refused(const Database& database, std::string_view w
       StoreError{.code = StoreErrorCode::kCorrupt, .message = fmt::format("{} {}", database.file().string(), why)});
 }
 
-/// The schema's version, if the file is ours.
-std::expected<std::int64_t, StoreError> version_of(Database& database) {
+/// All pages anew, as one transaction in the log. The first page goes to the file first, and with it the header that
+/// says how the others are written.
+std::expected<void, StoreError> add_checksums(Database& database) {
+  if (database.reserved_bytes() == kChecksumBytes) return {};
+  database.reserve_bytes(kChecksumBytes);
+  return database.execute("add checksums", "VACUUM");
+}
+
+std::expected<void, StoreError> migrate(Database& database, std::int64_t version) {
+  for (auto from = version; from < kNewest; ++from) {
+    auto done =
+        database.execute("make the tables",
+                         fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT",
+                                     kSteps.at(static_cast<std::size_t>(from)), kApplicationId, from + 1));
+    if (!done) return done;
+  }
+  return {};
+}
+
+std::expected<void, StoreError> configure_and_migrate(Database& database) {
+  auto done = database.execute(
+      "configure", fmt::format("PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;"
+                               "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
+                               kCacheKibibytes));
+  if (!done) return done;
+  const auto version = schema_version(database);
+  if (!version) return std::unexpected(version.error());
+  if (*version == 0) database.reserve_bytes(kChecksumBytes);
+  // secure_delete overwrites deleted keys with zeros.
+  done = database.execute("configure",
+                          fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+                                      "PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {}",
+                                      kCheckpointPages, kLogBytes));
+  if (done) done = add_checksums(database);
+  return done ? migrate(database, *version) : done;
+}
+
+}  // namespace
+
+std::expected<void, StoreError> set_up(Database& database) {
+  auto done = configure_and_migrate(database);
+  if (!done && database.last_primary_code() == SQLITE_BUSY) {
+    done.error() = {.code = StoreErrorCode::kFenced,
+                    .message = fmt::format("{} is in use by another program: stop it first", database.file().string())};
+  }
+  return done;
+}
+
+std::expected<std::int64_t, StoreError> schema_version(Database& database) {
   const auto version = database.number("PRAGMA user_version");
   if (!version) return version;
   const auto application = database.number("PRAGMA application_id");
@@ -123,46 +174,6 @@ std::expected<std::int64_t, StoreError> version_of(Database& database) {
                                          *version, kNewest));
   }
   return version;
-}
-
-std::expected<void, StoreError> migrate(Database& database, std::int64_t version) {
-  for (auto from = version; from < kNewest; ++from) {
-    auto done =
-        database.execute("make the tables",
-                         fmt::format("BEGIN IMMEDIATE; {} PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT",
-                                     kSteps.at(static_cast<std::size_t>(from)), kApplicationId, from + 1));
-    if (!done) return done;
-  }
-  return {};
-}
-
-std::expected<void, StoreError> configure_and_migrate(Database& database) {
-  // The locking mode comes first: a WAL that one connection alone uses needs no shared memory.
-  auto done = database.execute(
-      "configure", fmt::format("PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;"
-                               "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
-                               kCacheKibibytes));
-  if (!done) return done;
-  const auto version = version_of(database);
-  if (!version) return std::unexpected(version.error());
-  // secure_delete overwrites deleted keys with zeros.
-  done = database.execute("configure",
-                          fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-                                      "PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {}",
-                                      kCheckpointPages, kLogBytes));
-  if (!done) return done;
-  return migrate(database, *version);
-}
-
-}  // namespace
-
-std::expected<void, StoreError> set_up(Database& database) {
-  auto done = configure_and_migrate(database);
-  if (!done && database.last_primary_code() == SQLITE_BUSY) {
-    done.error() = {.code = StoreErrorCode::kFenced,
-                    .message = fmt::format("{} is in use by another program: stop it first", database.file().string())};
-  }
-  return done;
 }
 
 }  // namespace boruta::store

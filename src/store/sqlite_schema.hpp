@@ -17,4 +17,7 @@ inline constexpr std::int64_t kApplicationId = 0x426F7275;
 /// program's; nothing was changed in it.
 [[nodiscard]] std::expected<void, StoreError> set_up(Database& database);
 
+/// The version of `database`'s tables, 0 for an empty file. kCorrupt: as `set_up` says.
+[[nodiscard]] std::expected<std::int64_t, StoreError> schema_version(Database& database);
+
 }  // namespace boruta::store
