@@ -93,6 +93,7 @@ void Coordinator::arm_timer() {
 Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command command, Secret secret) {
   co_await enter();
   if (auto refusal = refuse_now(command.actor)) co_return std::unexpected(std::move(*refusal));
+  if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto [outcome, seen] = execute(command, std::move(secret));
   if (!co_await durable_.wait(seen.value)) co_return std::unexpected(server_stops());
   co_return outcome;
@@ -116,7 +117,6 @@ std::optional<Refusal> Coordinator::refuse_now(const farm::Actor& actor) const {
 
 Coordinator::Executed Coordinator::execute(const farm::Command& command, Secret secret) {
   const auto now = clock_.now();
-  if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto step = engine_.execute(command, now);
   auto outcome = std::move(step.outcome);
   carry(std::move(step), std::move(secret), now);
