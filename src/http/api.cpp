@@ -159,7 +159,7 @@ Task<HttpResponse> Api::route(Call* call, std::optional<RouteMatch> match) {
 
 Task<std::optional<HttpResponse>> Api::admit(Call* call, const Route* route) {
   constexpr std::string_view kTooFast = "more requests came from you than the server takes";
-  const auto client = client_of(call->request->peer_address);
+  const auto client = server::client_of(call->request->peer_address);
   const auto now = clock_.now().lease;
   if (route->caller == Caller::kAnyone) {
     if (const auto wait = limits_.take_request(client, now)) co_return refused_for(*wait, std::string(kTooFast));

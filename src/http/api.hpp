@@ -8,11 +8,11 @@
 #include "base/refusal.hpp"
 #include "base/secret.hpp"
 #include "farm/command.hpp"
-#include "http/client_limits.hpp"
 #include "http/message.hpp"
 #include "http/route_metrics.hpp"
 #include "http/router.hpp"
 #include "server/agent_boards.hpp"
+#include "server/client_limits.hpp"
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 #include "server/metrics.hpp"
@@ -38,7 +38,7 @@ class Api final : public Application {
     const server::TunnelWatch* tunnels = nullptr;
     server::AgentBoards* boards = nullptr;
     server::RefusalLog* refusals = nullptr;
-    ClientLimits::Options limits;
+    server::ClientLimits::Options limits;
     /// The server's own version.
     std::string version;
     /// The IP literal under which users reach tunnels; if not given, where their HTTP connection ends.
@@ -124,7 +124,7 @@ class Api final : public Application {
   const server::TunnelWatch& tunnels_;
   server::AgentBoards& boards_;
   server::RefusalLog& refusals_;
-  ClientLimits limits_;
+  server::ClientLimits limits_;
   std::string version_;
   /// What describes this API, as it is served.
   std::string openapi_;

@@ -60,7 +60,7 @@ Task<std::expected<farm::Events, store::StoreError>> DirectCommitter::read(store
   co_return journal_.read(query);
 }
 
-ApiHarness::ApiHarness(farm::Policy policy, Instant start, ClientLimits::Options limits)
+ApiHarness::ApiHarness(farm::Policy policy, Instant start, server::ClientLimits::Options limits)
     : clock_(start), committer_(context_.get_executor()), tasks_(context_.get_executor()) {
   server::Coordinator::Wiring wiring{.strand = context_.get_executor(), .clock = &clock_, .committer = &committer_};
   coordinator_ = std::make_unique<server::Coordinator>(std::move(wiring), policy, store::Loaded{});
@@ -142,15 +142,18 @@ HttpResponse ApiHarness::answered() {
 }
 
 std::expected<server::Agents::Session, Refusal> ApiHarness::connect_agent(agent::Register hello,
-                                                                          std::shared_ptr<server::AgentLink> link) {
-  const auto token = server::make_token();
-  EXPECT_TRUE(submit(farm::CreateToken{.role = farm::Role::kWorker,
-                                       .user = {},
-                                       .name = "worker",
-                                       .hash = server::hash_of(token),
-                                       .expires = std::nullopt}));
+                                                                          std::shared_ptr<server::AgentLink> link,
+                                                                          std::optional<Secret> token) {
+  if (!token) {
+    token = server::make_token();
+    EXPECT_TRUE(submit(farm::CreateToken{.role = farm::Role::kWorker,
+                                         .user = {},
+                                         .name = "worker",
+                                         .hash = server::hash_of(*token),
+                                         .expires = std::nullopt}));
+  }
   std::optional<std::expected<server::Agents::Session, Refusal>> outcome;
-  tasks_.spawn("agent", connect_into(agents_.get(), token, std::move(hello), std::move(link), &outcome));
+  tasks_.spawn("agent", connect_into(agents_.get(), *token, std::move(hello), std::move(link), &outcome));
   settle();
   return outcome ? *outcome : std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = {}});
 }

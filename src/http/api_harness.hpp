@@ -66,7 +66,7 @@ class ApiHarness {
   };
 
   explicit ApiHarness(farm::Policy policy, Instant start = Instant(std::chrono::hours(24) * 365 * 50),
-                      ClientLimits::Options limits = {});
+                      server::ClientLimits::Options limits = {});
   ~ApiHarness();
 
   /// The answer; fails the test if there is none without time passing.
@@ -83,9 +83,10 @@ class ApiHarness {
   [[nodiscard]] bool is_answered() const { return started_ && started_->response.has_value(); }
   HttpResponse answered();
 
-  /// An agent's stream; what is said to it goes to `link`.
+  /// An agent's stream; what is said to it goes to `link`. Shows a good token unless one is given.
   std::expected<server::Agents::Session, Refusal> connect_agent(agent::Register hello,
-                                                                std::shared_ptr<server::AgentLink> link);
+                                                                std::shared_ptr<server::AgentLink> link,
+                                                                std::optional<Secret> token = std::nullopt);
   /// A later message of the agent.
   void hear(server::Agents::Session session, agent::FromAgent message);
   void part_agent(server::Agents::Session session);

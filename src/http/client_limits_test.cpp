@@ -1,5 +1,3 @@
-#include "http/client_limits.hpp"
-
 #include <gtest/gtest.h>
 
 #include "http/api_harness.hpp"
@@ -8,62 +6,6 @@ namespace boruta::http {
 namespace {
 
 using namespace std::chrono_literals;
-
-const Instant kNow{1'000h};
-
-TEST(Clients, AreAddressesOrNetworksOfIpv6) {
-  EXPECT_EQ(client_of("192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(client_of("::ffff:192.0.2.1"), "192.0.2.1");
-  EXPECT_EQ(client_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-  EXPECT_EQ(client_of("2001:db8:1:2:ffff::"), client_of("2001:db8:1:2::1"));
-  EXPECT_NE(client_of("2001:db8:1:3::1"), client_of("2001:db8:1:2::1"));
-  EXPECT_EQ(client_of("not an address"), "not an address");
-}
-
-TEST(RequestRate, AllowsABurstAndThenItsRate) {
-  ClientLimits limits({.rate = 10, .burst = 20});
-  for (int count = 0; count < 20; ++count) ASSERT_FALSE(limits.take_request("a", kNow)) << count;
-  EXPECT_EQ(limits.take_request("a", kNow), 100ms);
-  EXPECT_FALSE(limits.take_request("b", kNow)) << "others are not concerned";
-  EXPECT_EQ(limits.take_request("a", kNow + 50ms), 50ms);
-  EXPECT_FALSE(limits.take_request("a", kNow + 100ms));
-  EXPECT_TRUE(limits.take_request("a", kNow + 100ms));
-  for (int count = 0; count < 20; ++count) ASSERT_FALSE(limits.take_request("a", kNow + 1h));
-  EXPECT_TRUE(limits.take_request("a", kNow + 1h)) << "no more than the burst is saved up";
-}
-
-TEST(RequestRate, MayBeUnlimited) {
-  ClientLimits limits({});
-  for (int count = 0; count < 100'000; ++count) ASSERT_FALSE(limits.take_request("a", kNow));
-  EXPECT_EQ(limits.size(), 0U);
-}
-
-TEST(BadTokens, AreHeardEverMoreSeldom) {
-  ClientLimits limits({});
-  for (int count = 0; count < 10; ++count) ASSERT_FALSE(limits.take_bad_token("a", kNow)) << count;
-  auto now = kNow;
-  for (const auto wait : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
-    EXPECT_EQ(limits.take_bad_token("a", now), wait);
-    EXPECT_EQ(limits.take_bad_token("a", now + 400ms), wait - 400ms) << "trying meanwhile changes nothing";
-    now += wait;
-  }
-  EXPECT_FALSE(limits.take_bad_token("b", kNow));
-  EXPECT_FALSE(limits.take_bad_token("a", now + 11min)) << "in time they are forgotten";
-}
-
-TEST(ClientLimits, RememberABoundedNumberAndThoseOfLate) {
-  ClientLimits limits({.rate = 1, .burst = 1});
-  EXPECT_FALSE(limits.take_request("busy", kNow));
-  for (int number = 0; number < 50'000; ++number) {
-    const auto now = kNow + std::chrono::microseconds(number);
-    EXPECT_FALSE(limits.take_request("user " + std::to_string(number), now));
-    EXPECT_FALSE(limits.take_bad_token("10.0.0." + std::to_string(number), now));
-    if (number % 1'000 == 0) {
-      EXPECT_TRUE(limits.take_request("busy", now)) << number;
-    }
-    ASSERT_LE(limits.size(), ClientLimits::kClients);
-  }
-}
 
 farm::Policy closed() { return {}; }
 
@@ -92,6 +34,23 @@ TEST(Api, BacksOffFromBadTokensAndHearsGoodOnesAllTheSame) {
   EXPECT_EQ(harness.status("GET", "/api/v1/whoami", {}, bad), 429U);
   EXPECT_EQ(harness.status("GET", "/api/v1/whoami", {}, alice), 200U) << "a good token from the same address";
   EXPECT_EQ(harness.status("GET", "/api/v1/whoami"), 401U) << "no token is no bad token";
+}
+
+TEST(Agents, AreBackedOffFromLikeUsersWhenTheyShowBadTokens) {
+  class Line final : public server::AgentLink {
+    void send(agent::ToAgent) override {}
+    void close(std::optional<Refusal>) override {}
+  };
+  ApiHarness harness(closed());
+  const agent::Register hello{
+      .caps = {{"UUID", "fa4e0000-0000-4000-8000-000000000001"}}, .ssh_port = 22, .instance = "i"};
+  const auto refused = [&] {
+    return harness.connect_agent(hello, std::make_shared<Line>(), Secret("boruta_00")).error();
+  };
+  for (int count = 0; count < 10; ++count) EXPECT_EQ(refused().code, RefusalCode::kUnauthenticated);
+  EXPECT_EQ(refused().code, RefusalCode::kTooMany);
+  EXPECT_EQ(refused().detail, "too many tokens that open nothing came from 192.0.2.7, try again in 1 s");
+  EXPECT_TRUE(harness.connect_agent(hello, std::make_shared<Line>())) << "a good token from the same address";
 }
 
 }  // namespace

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "base/limits.hpp"
-#include "http/client_limits.hpp"
 #include "http/response_head.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
+#include "server/client_limits.hpp"
 
 namespace boruta::http {
 namespace {
@@ -166,7 +166,7 @@ std::string HttpServer::counted_client(const tcp::socket& socket) const {
   const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
   const bool loopback =
       mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback() : address.is_loopback();
-  return loopback && !count_loopback_ ? std::string() : client_of(address.to_string());
+  return loopback && !count_loopback_ ? std::string() : server::client_of(address.to_string());
 }
 
 Task<void> HttpServer::serve(tcp::socket socket, std::string client) {

@@ -30,7 +30,7 @@ class HttpServer {
     bool access_log = false;
     /// Null: plain HTTP.
     TlsContext tls{};
-    /// How many connections one client (see client_of) may have; 0: as many as there may be at all.
+    /// How many connections one client (see server::client_of) may have; 0: as many as there may be at all.
     std::size_t connections_per_client = 0;
     /// Those from this machine, where a proxy may stand for many, are counted as well.
     bool count_loopback = false;

@@ -56,6 +56,12 @@ std::optional<farm::CommandBody> command_of(const agent::Done& done, WorkerUuid 
   return std::nullopt;
 }
 
+Refusal come_back_in(Duration wait, const std::string& peer) {
+  return {.code = RefusalCode::kTooMany,
+          .detail = fmt::format("too many tokens that open nothing came from {}, try again in {} s", peer,
+                                std::chrono::ceil<std::chrono::seconds>(wait).count())};
+}
+
 std::string cut(std::string text) {
   if (text.size() > limits::kReasonBytes) text.resize(limits::kReasonBytes);
   return text;
@@ -106,11 +112,18 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
                                                                         agent::Register hello, std::string peer,
                                                                         std::shared_ptr<AgentLink> link) {
   const auto& farm = coordinator_.engine().farm();
-  const auto admitted = authenticate_agent(farm, token, coordinator_.clock().now());
+  const auto now = coordinator_.clock().now();
+  const auto admitted = authenticate_agent(farm, token, now);
   auto actor = actor_of(hello.caps);
   actor.address = peer;
-  if (!admitted) co_return refuse(actor, admitted.error());
-  if (*admitted && farm::is_use_news(farm.tokens().at(**admitted), coordinator_.clock().now())) {
+  if (!admitted) {
+    const bool bad = token && admitted.error().code == RefusalCode::kUnauthenticated;
+    const auto wait = bad ? bad_tokens_.take_bad_token(client_of(peer), now.lease) : std::nullopt;
+    // Neither in the log nor on record: a flood must not fill them.
+    if (wait) co_return std::unexpected(come_back_in(*wait, peer));
+    co_return refuse(actor, admitted.error());
+  }
+  if (*admitted && farm::is_use_news(farm.tokens().at(**admitted), now)) {
     coordinator_.note({.actor = actor, .body = farm::NoteTokenUse{.id = **admitted}});
   }
   // What the older stream of this agent still says must not come between: it is forgotten first.

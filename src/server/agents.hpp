@@ -13,6 +13,7 @@
 #include "base/refusal.hpp"
 #include "base/secret.hpp"
 #include "runtime/task.hpp"
+#include "server/client_limits.hpp"
 #include "server/coordinator.hpp"
 
 namespace boruta::server {
@@ -146,6 +147,7 @@ class Agents {
   std::unordered_map<WorkerUuid, Attempt> attempts_;
   std::unordered_map<WorkerUuid, Connection> connections_;
   std::unordered_map<Session, WorkerUuid> workers_;
+  ClientLimits bad_tokens_{{}};
 };
 
 }  // namespace boruta::server

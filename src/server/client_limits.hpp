@@ -8,7 +8,7 @@
 
 #include "base/instant.hpp"
 
-namespace boruta::http {
+namespace boruta::server {
 
 /// Which client an address stands for: IPv6 addresses of one network (/64) are one, and an IPv4 address mapped into
 /// IPv6 is that IPv4 address.
@@ -55,4 +55,4 @@ class ClientLimits {
   std::unordered_map<std::string, Failures> failures_;
 };
 
-}  // namespace boruta::http
+}  // namespace boruta::server

@@ -1,4 +1,4 @@
-#include "http/client_limits.hpp"
+#include "server/client_limits.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-namespace boruta::http {
+namespace boruta::server {
 namespace {
 
 using namespace std::chrono_literals;
@@ -85,4 +85,4 @@ std::size_t ClientLimits::size() const {
   return std::max(buckets_.size(), failures_.size());
 }
 
-}  // namespace boruta::http
+}  // namespace boruta::server
