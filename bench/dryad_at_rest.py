@@ -18,7 +18,8 @@ from account import account_dryad, system_sshd  # noqa: E402
 from farm import Farm, wait_for  # noqa: E402
 
 STARTS = 7
-SETTLE = 5.0
+# For the stock of keys to be filled, which has the lowest priority.
+SETTLE = 20.0
 
 
 def family(pid):

@@ -1,5 +1,6 @@
 """The serial console of a device: many read it, one writes it, and what it printed outlives its job."""
 
+import fcntl
 import os
 import pty
 import select
@@ -10,7 +11,10 @@ import tty
 
 import pytest
 
+from account import a_system_sshd, account_dryad, needs_an_account
 from farm import BIN, Refused, wait_for
+
+assert a_system_sshd, "the fixture sshd_port"
 
 
 class Device:
@@ -163,3 +167,31 @@ def test_a_board_without_a_console_says_so(farm):
     for words in (("logs", str(number)), ("console", str(number))):
         refused = farm.boruta(alice, *words)
         assert refused.code in (65, 77) and "board.console is not set in the config of its agent" in refused.err + refused.out
+
+
+class TestAccount:
+    pytestmark = needs_an_account
+
+    def test_a_line_that_only_root_may_open_is_read_by_an_agent_without_rights(self, farm, sshd_port, device):
+        farm.start_server()
+        os.chmod(device.tty, 0o600)
+        account_dryad(farm, "w1", sshd_port, more=f'[board]\nconsole = "{device.tty}"\n')
+        alice = farm.user("alice")
+        number = alice.file()
+        acquire(alice, number)
+        wait_for(lambda: is_exclusive(device.tty), 10, "the console being open")
+        device.say("panic: at the disco\n")
+        wait_for(lambda: "panic" in farm.boruta(alice, "logs", str(number)).out, 10, "the log")
+        alice.close(number)
+        wait_for(lambda: not is_exclusive(device.tty), 10, "the console being closed")
+
+
+def is_exclusive(path):
+    line = os.open(path, os.O_RDONLY | os.O_NOCTTY)
+    try:
+        fcntl.flock(line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(line)
