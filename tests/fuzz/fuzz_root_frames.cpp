@@ -1,5 +1,5 @@
-// What dryad's root part is sent, and what it answers. The input's first line says which, "request" or "answer"; the rest
-// are the bytes. "key" is one line of authorized_keys.
+// What dryad's root part is sent, and what it answers. The input's first line says which, "request" or "answer"; the
+// rest are the bytes. "key" is one line of authorized_keys.
 #include "dryad/public_key.hpp"
 #include "dryad/root_wire.hpp"
 #include "oracle.hpp"
