@@ -9,7 +9,7 @@
 namespace boruta::dryad {
 namespace {
 
-constexpr std::size_t kInstanceBytes = 256;
+constexpr std::size_t kInstanceFileBytes = 256;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ std::filesystem::path instance_file(const std::filesystem::path& state_dir) { re
 std::expected<std::optional<std::string>, std::string> read_instance(const std::filesystem::path& state_dir) {
   const auto file = instance_file(state_dir);
   if (std::error_code ignored; !std::filesystem::exists(file, ignored)) return std::optional<std::string>();
-  const auto text = read_file(file, kInstanceBytes);
+  const auto text = read_file(file, kInstanceFileBytes);
   if (!text) return std::unexpected(text.error());
   auto name = text->substr(0, text->find('\n'));
   const bool plain = std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7F && c != ':' && c != ','; });

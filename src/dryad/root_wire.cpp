@@ -10,7 +10,7 @@
 namespace boruta::dryad::root {
 namespace {
 
-constexpr std::size_t kLengthBytes = 4;
+constexpr std::size_t kNumberBytes = 4;
 constexpr std::size_t kTexts = 64;
 /// A key with its comment, as a line.
 constexpr std::size_t kKeyLineBytes = limits::kPublicKeyBytes + 1024;
@@ -48,7 +48,7 @@ class Reader {
     if (value > most) fault_ = true;
     return fault_ ? 0 : value;
   }
-  std::uint32_t number() { return take(kLengthBytes); }
+  std::uint32_t number() { return take(kNumberBytes); }
   std::string text(std::size_t most) {
     const auto size = number();
     if (size > most || size > left_.size()) fault_ = true;

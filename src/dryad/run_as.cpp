@@ -21,7 +21,7 @@ namespace {
 
 using Done = std::expected<void, std::string>;
 
-constexpr std::size_t kInstanceBytes = 16;
+constexpr std::size_t kNameBytes = 16;
 constexpr mode_t kPrivate = 0700;
 /// What an agent has in its directory.
 constexpr const char* kBelongings[] = {"state.json", "console"};
@@ -33,7 +33,7 @@ Done keep_instance(const std::filesystem::path& state_dir) {
   if (*known) return {};
   const auto state = FileStateStore(state_dir / "state.json").load();
   if (!state) return std::unexpected(state.error());
-  const auto name = *state ? (*state)->instance : random_hex(kInstanceBytes);
+  const auto name = *state ? (*state)->instance : random_hex(kNameBytes);
   return write_file_durably(instance_file(state_dir), name + "\n", 0600);
 }
 

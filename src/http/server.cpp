@@ -20,7 +20,7 @@ using boost::system::error_code;
 
 constexpr Duration kSweepEvery = std::chrono::seconds(1);
 /// Answers under way when the server stops have so long to get out.
-constexpr Duration kStopTime = std::chrono::seconds(10);
+constexpr Duration kStopTime = std::chrono::seconds(3);
 /// After a failure to accept, most likely for want of file descriptors.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(500);
 

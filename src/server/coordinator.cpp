@@ -17,6 +17,9 @@ using namespace std::chrono_literals;
 constexpr Duration kWallCheck = 1s;
 /// A job's tunnel stands and its start is durable well within this.
 constexpr Duration kAccessReadyWithin = 5s;
+/// A server that stops waits no longer for its store; it looks so often whether it must.
+constexpr Duration kLastCommits = 2s;
+constexpr Duration kCommitCheck = 10ms;
 
 Refusal unavailable(std::string detail) {
   return Refusal{.code = RefusalCode::kUnavailable, .detail = std::move(detail)};
@@ -72,6 +75,12 @@ Task<void> Coordinator::run() {
     const auto now = clock_.now();
     carry(engine_.tick(now), {}, now);
   }
+  // What was accepted is answered, unless the store does not take it now.
+  const auto give_up = clock_.now().lease + kLastCommits;
+  while (durable() < engine_.farm().last_event() && clock_.now().lease < give_up) {
+    if (!co_await runtime::sleep_for(clock_, kCommitCheck)) break;
+  }
+  durable_.close();
 }
 
 void Coordinator::request_stop() {

@@ -1,5 +1,6 @@
 """Users' own SSH keys, and what is left of those that were made for a job."""
 
+import pathlib
 import re
 import subprocess
 import threading
@@ -36,7 +37,7 @@ def logs_in(farm, access, file):
 def files_with(directory, pieces):
     """Names of the files that hold one of `pieces`."""
     found = []
-    for file in directory.iterdir():
+    for file in filter(pathlib.Path.is_file, directory.iterdir()):
         content = file.read_bytes()
         if any(piece in content for piece in pieces):
             found.append(file.name)
