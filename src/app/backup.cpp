@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "app/backup_socket.hpp"
+#include "runtime/descriptor.hpp"
 #include "runtime/files.hpp"
 #include "runtime/task.hpp"
 #include "store/sqlite_backup.hpp"
@@ -25,17 +26,6 @@ namespace {
 using asio::local::stream_protocol;
 
 constexpr mode_t kOwnerOnly = 0600;
-
-/// Closes on the way out.
-struct Fd {
-  int value;
-  explicit Fd(int fd) : value(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (value >= 0) ::close(value);
-  }
-};
 
 std::unexpected<std::string> failed(const std::filesystem::path& path) {
   return std::unexpected(runtime::errno_text(path, errno));
@@ -54,8 +44,8 @@ bool copy_bytes(int from, int to) {
 
 std::expected<void, std::string> sync_directory_of(const std::filesystem::path& file) {
   const std::filesystem::path parent = file.has_parent_path() ? file.parent_path() : ".";
-  const Fd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.value < 0 || ::fsync(directory.value) != 0) return failed(parent);
+  const runtime::Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid() || ::fsync(directory.get()) != 0) return failed(parent);
   return {};
 }
 
@@ -63,11 +53,11 @@ std::expected<void, std::string> sync_directory_of(const std::filesystem::path& 
 std::expected<void, std::string> publish(const std::filesystem::path& copy, const std::filesystem::path& file) {
   const std::filesystem::path partial = file.native() + ".partial";
   ::unlink(partial.c_str());
-  const Fd from(::open(copy.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (from.value < 0) return failed(copy);
-  const Fd to(::open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly));
-  if (to.value < 0) return failed(partial);
-  const bool named = copy_bytes(from.value, to.value) && ::link(partial.c_str(), file.c_str()) == 0;
+  const runtime::Descriptor from(::open(copy.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!from.valid()) return failed(copy);
+  const runtime::Descriptor to(::open(partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly));
+  if (!to.valid()) return failed(partial);
+  const bool named = copy_bytes(from.get(), to.get()) && ::link(partial.c_str(), file.c_str()) == 0;
   auto outcome = named ? std::expected<void, std::string>{} : failed(file);
   ::unlink(partial.c_str());
   return outcome ? sync_directory_of(file) : outcome;

@@ -38,9 +38,9 @@ int fail(int exit_code, const std::string& text) {
 }
 
 /// One at a time touches accounts, also when an agent was killed and its successor is quick. Held until we end.
-std::expected<Descriptor, std::string> wait_for_predecessor(const std::filesystem::path& state_dir) {
+std::expected<runtime::Descriptor, std::string> wait_for_predecessor(const std::filesystem::path& state_dir) {
   const auto path = state_dir / "root.lock";
-  Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  runtime::Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   const auto deadline = std::chrono::steady_clock::now() + kPredecessorWithin;
   while (lock.valid() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return std::unexpected(errno_text(path, errno));
@@ -54,10 +54,10 @@ std::expected<Descriptor, std::string> wait_for_predecessor(const std::filesyste
   return lock;
 }
 
-std::expected<Descriptor, std::string> open_console(const BoardOptions& board) {
+std::expected<runtime::Descriptor, std::string> open_console(const BoardOptions& board) {
   auto line = SerialPort::open(board.console, board.console_baud);
   if (!line) return std::unexpected(line.error());
-  return Descriptor(line->release());
+  return runtime::Descriptor(line->release());
 }
 
 bool is_socket(int fd) {

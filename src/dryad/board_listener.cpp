@@ -17,7 +17,7 @@ namespace {
 constexpr mode_t kForAll = 0666;
 constexpr mode_t kDirectoryMode = 0755;
 
-Descriptor make_socket() { return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
+runtime::Descriptor make_socket() { return runtime::Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
 
 /// Whether somebody listens at `address`.
 bool is_taken(const sockaddr_un& address) {
@@ -27,7 +27,7 @@ bool is_taken(const sockaddr_un& address) {
 
 }  // namespace
 
-std::expected<Descriptor, std::string> listen_at(const std::filesystem::path& path) {
+std::expected<runtime::Descriptor, std::string> listen_at(const std::filesystem::path& path) {
   constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
   const auto& name = path.native();
   if (name.size() > kLongest) {

@@ -139,11 +139,11 @@ std::expected<std::unique_ptr<BoardSocket>, std::string> BoardSocket::listen(Par
   return made;
 }
 
-std::unique_ptr<BoardSocket> BoardSocket::serve_at(Parts parts, Descriptor listener) {
+std::unique_ptr<BoardSocket> BoardSocket::serve_at(Parts parts, runtime::Descriptor listener) {
   return std::unique_ptr<BoardSocket>(new BoardSocket(std::move(parts), std::move(listener), {}));
 }
 
-BoardSocket::BoardSocket(Parts parts, Descriptor listener, std::filesystem::path path)
+BoardSocket::BoardSocket(Parts parts, runtime::Descriptor listener, std::filesystem::path path)
     : parts_(std::move(parts)),
       acceptor_(parts_.executor, stream_protocol(), listener.release()),
       path_(std::move(path)),

@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 #include "dryad/board_desk.hpp"
-#include "dryad/descriptor.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/descriptor.hpp"
 #include "runtime/task.hpp"
 
 namespace boruta::dryad {
@@ -46,7 +46,7 @@ class BoardSocket {
   static std::expected<std::unique_ptr<BoardSocket>, std::string> listen(Parts parts,
                                                                          const std::filesystem::path& path);
   /// Serves at `listener`, a unix socket that listens and whose path somebody else looks after.
-  static std::unique_ptr<BoardSocket> serve_at(Parts parts, Descriptor listener);
+  static std::unique_ptr<BoardSocket> serve_at(Parts parts, runtime::Descriptor listener);
   BoardSocket(const BoardSocket&) = delete;
   BoardSocket& operator=(const BoardSocket&) = delete;
   ~BoardSocket();
@@ -58,7 +58,7 @@ class BoardSocket {
  private:
   using Socket = asio::local::stream_protocol::socket;
 
-  BoardSocket(Parts parts, Descriptor listener, std::filesystem::path path);
+  BoardSocket(Parts parts, runtime::Descriptor listener, std::filesystem::path path);
   Task<void> accept();
   Task<void> serve(std::shared_ptr<Socket> socket);
   /// What the peer of `socket` wants; nothing: it was told why it gets nothing.

@@ -70,7 +70,7 @@ bool send_first(int socket, const Length& length, int descriptor) {
   return sent == 1;
 }
 
-bool receive_first(int socket, char* byte, Descriptor& descriptor) {
+bool receive_first(int socket, char* byte, runtime::Descriptor& descriptor) {
   iovec piece{byte, 1};
   Control control{};
   msghdr message{};
@@ -87,7 +87,7 @@ bool receive_first(int socket, char* byte, Descriptor& descriptor) {
   if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    descriptor = Descriptor(fd);
+    descriptor = runtime::Descriptor(fd);
   }
   return true;
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "dryad/descriptor.hpp"
+#include "runtime/descriptor.hpp"
 
 namespace boruta::dryad::root {
 
@@ -14,7 +14,7 @@ namespace boruta::dryad::root {
 struct Frame {
   std::string bytes;
   /// Comes with it, if one does.
-  Descriptor descriptor;
+  runtime::Descriptor descriptor;
 };
 
 /// Sends `bytes`, and with them a copy of `descriptor` unless that is -1. Blocks. False: the other side is gone.

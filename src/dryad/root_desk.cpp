@@ -43,7 +43,7 @@ std::expected<void, std::string> serve_all(int socket, Reply reply) {
 bool send_wrong_socket(int socket) { return send_frame(socket, encode(failed("a request on the wrong socket"))); }
 
 /// Sends what was made to be handed over, or why there is nothing.
-bool hand_over(int socket, const std::expected<Descriptor, std::string>& made) {
+bool hand_over(int socket, const std::expected<runtime::Descriptor, std::string>& made) {
   return made ? send_frame(socket, encode(Answer{}), made->get()) : send_frame(socket, encode(failed(made.error())));
 }
 

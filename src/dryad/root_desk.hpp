@@ -37,8 +37,8 @@ class Desk {
     Board* board = nullptr;
     GivenKey* key = nullptr;
     /// A descriptor to hand over, or why there is none.
-    std::function<std::expected<Descriptor, std::string>()> open_console;
-    std::function<std::expected<Descriptor, std::string>()> listen_for_users;
+    std::function<std::expected<runtime::Descriptor, std::string>()> open_console;
+    std::function<std::expected<runtime::Descriptor, std::string>()> listen_for_users;
     std::function<std::expected<std::string, std::string>()> read_config;
   };
 

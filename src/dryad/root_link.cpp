@@ -21,16 +21,16 @@ namespace {
 using root::Answer;
 
 struct Ends {
-  Descriptor ours;
-  Descriptor theirs;
+  runtime::Descriptor ours;
+  runtime::Descriptor theirs;
 };
 
 /// Above what the child's are to be, so that none is in another's place.
 constexpr int kClearOfThem = 16;
 
-Descriptor lift(int fd) {
-  Descriptor low(fd);
-  return Descriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, kClearOfThem));
+runtime::Descriptor lift(int fd) {
+  runtime::Descriptor low(fd);
+  return runtime::Descriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, kClearOfThem));
 }
 
 std::expected<Ends, std::string> make_ends() {
@@ -116,8 +116,8 @@ std::expected<std::unique_ptr<RootLink>, std::string> RootLink::start(const std:
 }
 
 RootLink::~RootLink() {
-  work_ = Descriptor();
-  beside_ = Descriptor();
+  work_ = runtime::Descriptor();
+  beside_ = runtime::Descriptor();
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }

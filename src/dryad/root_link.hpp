@@ -9,8 +9,8 @@
 #include <string>
 #include <sys/types.h>
 
-#include "dryad/descriptor.hpp"
 #include "dryad/root_wire.hpp"
+#include "runtime/descriptor.hpp"
 
 namespace boruta::dryad {
 
@@ -21,7 +21,7 @@ class RootLink {
   /// An answer, and what came with it.
   struct Handed {
     root::Answer answer;
-    Descriptor descriptor;
+    runtime::Descriptor descriptor;
   };
 
   /// Starts it with these files, as whoever we are. REQUIRES: no other thread. Error: it can't be started.
@@ -40,16 +40,16 @@ class RootLink {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// For who waits for its end: a socket that hangs up then. Once.
-  [[nodiscard]] Descriptor take_lifeline() { return std::move(lifeline_); }
+  [[nodiscard]] runtime::Descriptor take_lifeline() { return std::move(lifeline_); }
 
  private:
-  RootLink(pid_t pid, Descriptor work, Descriptor beside, Descriptor lifeline)
+  RootLink(pid_t pid, runtime::Descriptor work, runtime::Descriptor beside, runtime::Descriptor lifeline)
       : pid_(pid), work_(std::move(work)), beside_(std::move(beside)), lifeline_(std::move(lifeline)) {}
 
   pid_t pid_;
-  Descriptor work_;
-  Descriptor beside_;
-  Descriptor lifeline_;
+  runtime::Descriptor work_;
+  runtime::Descriptor beside_;
+  runtime::Descriptor lifeline_;
   std::mutex work_mutex_;
   std::mutex beside_mutex_;
   std::uint32_t asked_ = 0;

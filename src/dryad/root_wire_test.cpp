@@ -110,7 +110,7 @@ class RootDesk : public testing::Test {
     for (const int fd : {work_[1], beside_[1]}) ::close(fd);
   }
 
-  static Answer answer(int socket, std::string_view bytes, Descriptor* descriptor = nullptr) {
+  static Answer answer(int socket, std::string_view bytes, runtime::Descriptor* descriptor = nullptr) {
     EXPECT_TRUE(send_frame(socket, bytes));
     auto frame = receive_frame(socket, kAnswerBytes);
     if (!frame || !*frame) return {.outcome = Outcome::kFailed, .text = "gone"};
@@ -142,7 +142,7 @@ class RootDesk : public testing::Test {
               .board = board_.get(),
               .key = &key_,
               .open_console = [] { return std::unexpected("no console"); },
-              .listen_for_users = [] { return Descriptor(::dup(STDERR_FILENO)); },
+              .listen_for_users = [] { return runtime::Descriptor(::dup(STDERR_FILENO)); },
               .read_config = [] { return std::string("[caps]"); }}};
 
  private:
@@ -161,7 +161,7 @@ TEST_F(RootDesk, DoesWhatIsAskedFor) {
   EXPECT_EQ(work(Healthcheck{}).outcome, Outcome::kWarning);
   EXPECT_EQ(beside(ReadConfig{}).text, "[caps]");
   EXPECT_EQ(beside(OpenConsole{}), (Answer{.outcome = Outcome::kFailed, .text = "no console"}));
-  Descriptor handed;
+  runtime::Descriptor handed;
   EXPECT_EQ(answer(beside_[0], encode(ListenForUsers{}), &handed).outcome, Outcome::kDone);
   EXPECT_TRUE(handed.valid());
 }
@@ -188,8 +188,8 @@ TEST_F(RootDesk, AnswersWhatItDoesNotUnderstandAndGoesOn) {
 TEST_F(RootDesk, EndsWithAFrameThatIsTooLong) {
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  const Descriptor ours(ends[0]);
-  const Descriptor theirs(ends[1]);
+  const runtime::Descriptor ours(ends[0]);
+  const runtime::Descriptor theirs(ends[1]);
   ASSERT_EQ(::send(ours.get(), "\x7F\xFF\xFF\xFF", 4, MSG_NOSIGNAL), 4);
   const auto ended = desk_.serve_work(theirs.get());
   ASSERT_FALSE(ended.has_value());
@@ -211,8 +211,8 @@ TEST_F(RootDesk, EndsEarlyWhatIsCancelledAlsoBeforeItBegan) {
 TEST(RootChannel, HandsOverOneDescriptorAndClosesTheRest) {
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  const Descriptor ours(ends[0]);
-  const Descriptor theirs(ends[1]);
+  const runtime::Descriptor ours(ends[0]);
+  const runtime::Descriptor theirs(ends[1]);
   ASSERT_TRUE(send_frame(ours.get(), "x", STDERR_FILENO));
   auto frame = receive_frame(theirs.get(), 1);
   ASSERT_TRUE(frame && *frame);

@@ -8,19 +8,10 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "runtime/descriptor.hpp"
+
 namespace boruta::runtime {
 namespace {
-
-/// Closes on the way out.
-struct Fd {
-  int value;
-  explicit Fd(int fd) : value(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (value >= 0) ::close(value);
-  }
-};
 
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
@@ -39,15 +30,15 @@ std::string errno_text(const std::filesystem::path& path, int error) {
 }
 
 std::expected<std::string, std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.value < 0) return std::unexpected(errno_text(path, errno));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid()) return std::unexpected(errno_text(path, errno));
   struct stat info{};
-  if (::fstat(file.value, &info) != 0) return std::unexpected(errno_text(path, errno));
+  if (::fstat(file.get(), &info) != 0) return std::unexpected(errno_text(path, errno));
   if (!S_ISREG(info.st_mode)) return std::unexpected(fmt::format("{}: not a regular file", path.native()));
   std::string content;
   char buffer[4096];
   for (;;) {
-    const ssize_t got = ::read(file.value, buffer, sizeof buffer);
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::unexpected(errno_text(path, errno));
     if (got == 0) return content;
@@ -62,17 +53,17 @@ std::expected<void, std::string> write_file_durably(const std::filesystem::path&
                                                     mode_t mode) {
   const std::filesystem::path temporary = path.native() + ".new";
   {
-    const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (file.value < 0) return std::unexpected(errno_text(temporary, errno));
+    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (!file.valid()) return std::unexpected(errno_text(temporary, errno));
     // The file may be left from a crash, and the umask cuts bits: the mode is set, not only asked for.
-    if (::fchmod(file.value, mode) != 0 || !write_all(file.value, content) || ::fsync(file.value) != 0) {
+    if (::fchmod(file.get(), mode) != 0 || !write_all(file.get(), content) || ::fsync(file.get()) != 0) {
       return std::unexpected(errno_text(temporary, errno));
     }
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) return std::unexpected(errno_text(path, errno));
   const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  const Fd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.value < 0 || ::fsync(directory.value) != 0) return std::unexpected(errno_text(parent, errno));
+  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid() || ::fsync(directory.get()) != 0) return std::unexpected(errno_text(parent, errno));
   return {};
 }
 

@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "runtime/descriptor.hpp"
+
 namespace boruta::runtime {
 namespace {
 
@@ -57,18 +59,6 @@ struct Child {
   int errors = -1;
   /// A file without a name that takes standard output; -1: nobody wants it.
   int output = -1;
-};
-
-/// Closes what is open when it goes.
-struct Fd {
-  int value = -1;
-  explicit Fd(int fd) : value(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (value >= 0) ::close(value);
-  }
-  int release() { return std::exchange(value, -1); }
 };
 
 /// A file in memory with `content`, read from its beginning: unlike a pipe it holds any amount while nobody reads.
@@ -137,16 +127,16 @@ void prepare_settings(SpawnSettings& settings, int input, int output, int errors
 }
 
 std::expected<Child, std::string> spawn(const Program& program) {
-  const Fd input(program.input.empty() ? -1 : make_memory_file("input", program.input));
-  if (input.value < 0 && !program.input.empty()) return system_failure();
-  Fd output(program.keep_output ? make_memory_file("output", {}) : -1);
-  if (output.value < 0 && program.keep_output) return system_failure();
+  const Descriptor input(program.input.empty() ? -1 : make_memory_file("input", program.input));
+  if (!input.valid() && !program.input.empty()) return system_failure();
+  Descriptor output(program.keep_output ? make_memory_file("output", {}) : -1);
+  if (!output.valid() && program.keep_output) return system_failure();
   int pipe_ends[2];
   if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return system_failure();
-  Fd errors(pipe_ends[0]);
-  const Fd child_errors(pipe_ends[1]);
+  Descriptor errors(pipe_ends[0]);
+  const Descriptor child_errors(pipe_ends[1]);
   SpawnSettings settings;
-  prepare_settings(settings, input.value, output.value, child_errors.value);
+  prepare_settings(settings, input.get(), output.get(), child_errors.get());
   const auto environment = merged_environment(program.environment);
   Child child;
   const int error = ::posix_spawnp(&child.pid, program.argv.front().c_str(), &settings.files, &settings.attributes,

@@ -3,7 +3,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace boruta::dryad {
+namespace boruta::runtime {
 
 /// A file descriptor that is closed when it goes.
 class Descriptor {
@@ -27,4 +27,4 @@ class Descriptor {
   int fd_ = -1;
 };
 
-}  // namespace boruta::dryad
+}  // namespace boruta::runtime
