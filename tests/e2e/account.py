@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from farm import processes
+from farm import processes, wait_for
 
 USER = "boruta-e2e-user"
 # As whom the agent runs.
@@ -58,6 +58,14 @@ def state_file(dryad):
     return dryad.state / "agent" / "state.json"
 
 
+def end_agents(farm):
+    """Also their root parts, which finish what they have in hand, and may be making the account anew."""
+    for dryad in farm.dryads:
+        if dryad.process:
+            dryad.process.kill()
+    wait_for(lambda: not any(b"dryad-root" in command for _, _, command in processes()), 60, "dryad-root having ended")
+
+
 @contextlib.contextmanager
 def system_sshd(farm):
     """Its port. The accounts are removed whatever happens."""
@@ -77,6 +85,7 @@ def system_sshd(farm):
     try:
         yield port
     finally:
+        end_agents(farm)
         account = exists()
         if account and account.pw_uid >= 1000:
             for pid, _, _ in processes():
