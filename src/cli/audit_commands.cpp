@@ -21,25 +21,27 @@ struct AuditArguments {
   std::string worker;
 };
 
-Task<client::AuditFilter> make_filter(Session* session, AuditArguments arguments) {
+client::AuditFilter make_filter(const Session& session, const AuditArguments& arguments,
+                                const std::vector<client::WorkerInfo>& workers) {
   client::AuditFilter filter;
-  filter.since = need_argument(parse_since("--since", arguments.since, session->now()));
+  filter.since = need_argument(parse_since("--since", arguments.since, session.now()));
   filter.actor = arguments.actor;
   filter.address = arguments.address;
   filter.kind = arguments.kind;
   if (!arguments.request.empty()) filter.request = need_argument(parse_request_id(arguments.request));
   if (!arguments.worker.empty()) {
     // One that is deregistered has no name any more, but its UUID is still on record.
-    const auto workers = session->need(co_await session->api().list_workers()).value;
     const auto worker = find_worker(workers, arguments.worker);
     filter.worker = worker ? (*worker)->uuid : arguments.worker;
   }
-  co_return filter;
+  return filter;
 }
 
 /// Page by page, so that years of events need no more memory than one.
 Task<int> show_audit(Session* session, AuditArguments arguments) {
-  auto filter = co_await make_filter(session, std::move(arguments));
+  const auto workers = session->need(co_await session->api().list_workers()).value;
+  const auto names = name_workers(workers);
+  const auto filter = make_filter(*session, arguments, workers);
   std::uint64_t after = 0;
   bool any = false;
   bool more = true;
@@ -48,7 +50,7 @@ Task<int> show_audit(Session* session, AuditArguments arguments) {
     if (session->json()) {
       for (const auto& line : page.lines) session->print_line(line);
     } else if (!page.events.empty()) {
-      session->print(audit_table(page.events, session->now()).render(session->terminal().colour));
+      session->print(audit_table(page.events, names, session->now()).render(session->terminal().colour));
     }
     any = any || !page.events.empty();
     more = page.next.has_value();

@@ -99,7 +99,7 @@ Table history_table(const std::vector<EventInfo>& events, bool of_worker, const 
   return table;
 }
 
-Table audit_table(const std::vector<EventInfo>& events, Instant now) {
+Table audit_table(const std::vector<EventInfo>& events, const WorkerNames& names, Instant now) {
   Table table({"TIME", "WHO", "FROM", "WHAT", "ABOUT", ""});
   for (const auto& event : events) {
     auto what = describe_change(event);
@@ -107,7 +107,7 @@ Table audit_table(const std::vector<EventInfo>& events, Instant now) {
     if (event.times > 1) what += fmt::format(", {} times", event.times);
     auto about = event.name;
     if (event.request) about = fmt::format("request {}", event.request->value);
-    if (about.empty()) about = event.worker_uuid;
+    if (about.empty() && !event.worker_uuid.empty()) about = name_of(names, event.worker_uuid);
     table.add({{time_text(event, now)},
                {event.actor},
                {event.address},

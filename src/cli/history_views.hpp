@@ -30,7 +30,7 @@ using WorkerNames = std::map<std::string, std::string>;
                                      bool colour);
 
 /// Who did what from where, one line an event.
-[[nodiscard]] Table audit_table(const std::vector<client::EventInfo>& events, Instant now);
+[[nodiscard]] Table audit_table(const std::vector<client::EventInfo>& events, const WorkerNames& names, Instant now);
 
 enum class UsageBy : std::uint8_t { kOwner, kWorker, kRequest };
 

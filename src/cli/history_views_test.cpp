@@ -86,6 +86,24 @@ TEST_F(HistoryViews, ListWhatBecameOfARequestAndOfAWorker) {
             "13:59:53  IDLE → MAINTENANCE     bob     -        SD card\uFFFD broken\n");
 }
 
+TEST_F(HistoryViews, NameWorkersInAnAudit) {
+  auto disabled = event("worker state changed", "IDLE", "MAINTENANCE");
+  disabled.worker_uuid = "u";
+  disabled.actor = "bob";
+  disabled.address = "192.0.2.7";
+  disabled.reason = "SD card broken";
+  auto refused = event("action refused", "", "");
+  refused.worker_uuid = "long gone";
+  refused.actor = "alice";
+  refused.action = "POST /api/v1/workers/long gone/setstate";
+  refused.times = 2;
+  EXPECT_EQ(audit_table({disabled, refused}, names_, now_).render(false),
+            "TIME      WHO    FROM       WHAT                                                      ABOUT\n"
+            "13:59:53  bob    192.0.2.7  IDLE → MAINTENANCE                                        rpi4-01    SD card "
+            "broken\n"
+            "13:59:53  alice  -          refused POST /api/v1/workers/long gone/setstate, 2 times  long gone\n");
+}
+
 TEST_F(HistoryViews, TellAnEventInALine) {
   auto started = event("job started", "WAITING", "IN PROGRESS");
   started.request = RequestId{42};
