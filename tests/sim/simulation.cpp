@@ -78,6 +78,7 @@ void Simulation::run() {
   // Now let everything heal: whatever was going on has to end by itself.
   users_active_ = false;
   world_.calm_down();
+  world_.clock().mend_wall();
   if (!server_) boot();
   run_until(world_.clock().now().lease + kHealing);
   if (world_.violations().empty()) invariants_.check_end(server_->farm());

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+
 #include "runtime/log.hpp"
 
 namespace boruta::sim {
@@ -9,8 +14,13 @@ namespace {
 
 using Counts = std::map<std::string, std::uint64_t>;
 
-/// Seeds that once found something are among them, and so are tried each time.
 constexpr std::uint64_t kFirstSeeds = 12;
+
+/// Seeds that once found something, with what it was.
+constexpr std::array<std::uint64_t, 1> kFoundSomething{
+    // The wall clock was set back by hours, and healing did not set it right: requests waited past the end.
+    1795851014586350480U,
+};
 
 std::string simulate(const Simulation::Options& options, Counts* counts) {
   // What the server logs of a simulated disaster tells nobody anything.
@@ -38,6 +48,11 @@ TEST(Simulation, LosesNothingInRoughWeather) {
                            "message delayed", "message doubled", "message overtook others", "agent lied"}) {
     EXPECT_GT(counts[what], 0U) << what;
   }
+}
+
+TEST(Simulation, FindsNothingAnyMoreWhereItOnceDid) {
+  Counts counts;
+  for (const auto seed : kFoundSomething) EXPECT_EQ(simulate(Simulation::rough(seed), &counts), "") << seed;
 }
 
 TEST(Simulation, RepeatsItselfFromItsSeed) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,6 +30,8 @@ class VirtualClock final : public runtime::Clock {
   bool step(Instant end);
   /// Wall time is set forward; the server must bear it.
   void jump_wall(Duration by) { now_.wall += by; }
+  /// Wall time that was set back is set right: until then deadlines on it stay away for hours.
+  void mend_wall() { now_.wall = std::max(now_.wall, now_.lease); }
 
  private:
   Now now_;
