@@ -63,7 +63,23 @@ def end_agents(farm):
     for dryad in farm.dryads:
         if dryad.process:
             dryad.process.kill()
-    wait_for(lambda: not any(b"dryad-root" in command for _, _, command in processes()), 60, "dryad-root having ended")
+    directory = os.fsencode(farm.directory)
+
+    def is_root_part(command):
+        program, _, arguments = command.partition(b"\0")
+        return program.endswith(b"/dryad-root") and directory in arguments
+    wait_for(lambda: not any(is_root_part(command) for _, _, command in processes()), 60, "dryad-root having ended")
+
+
+def remove_accounts():
+    account = exists()
+    if account and account.pw_uid >= 1000:
+        for pid, _, _ in processes():
+            with contextlib.suppress(OSError):
+                if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
+                    os.kill(pid, signal.SIGKILL)
+        subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
+    subprocess.run(["userdel", "--force", AGENT], check=False, capture_output=True)
 
 
 @contextlib.contextmanager
@@ -85,15 +101,10 @@ def system_sshd(farm):
     try:
         yield port
     finally:
-        end_agents(farm)
-        account = exists()
-        if account and account.pw_uid >= 1000:
-            for pid, _, _ in processes():
-                with contextlib.suppress(OSError):
-                    if os.stat(f"/proc/{pid}").st_uid == account.pw_uid:
-                        os.kill(pid, signal.SIGKILL)
-            subprocess.run(["userdel", "--force", "--remove", USER], check=False, capture_output=True)
-        subprocess.run(["userdel", "--force", AGENT], check=False, capture_output=True)
+        try:
+            end_agents(farm)
+        finally:
+            remove_accounts()
 
 
 @pytest.fixture(name="sshd_port")
