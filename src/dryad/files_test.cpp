@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fcntl.h>
 #include <fstream>
+#include <functional>
 #include <sys/stat.h>
+#include <thread>
+#include <tuple>
 #include <unistd.h>
 
 #include "dryad/scratch_dir.hpp"
 #include "dryad/state.hpp"
+#include "runtime/descriptor.hpp"
 
 namespace boruta::dryad {
 namespace {
@@ -150,6 +155,46 @@ TEST(RemoveOwned, LooksIntoWhateverTheUserCouldEnter) {
     ASSERT_EQ(::chmod((scratch.path() / "ours").c_str(), mode), 0);
     ASSERT_TRUE(remove_owned(scratch.path(), kUser).has_value());
     EXPECT_NE(fs::exists(file), entered) << mode;
+  }
+}
+
+/// Calls `act` over and over on a thread of its own, until it goes.
+class Meanwhile {
+ public:
+  explicit Meanwhile(std::function<void()> act)
+      : thread_([act = std::move(act)](const std::stop_token& end) {
+          while (!end.stop_requested()) act();
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
+TEST(RemoveOwned, GivesToRootNothingThatAnotherUserPutInItsPlace) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr uid_t kUser = 54321;
+  constexpr uid_t kOther = 54323;
+  const ScratchDir scratch;
+  const auto mixed = scratch.path() / "mixed";
+  const auto others = scratch.path() / "others";
+  fs::create_directory(mixed);
+  write(mixed / "ours", "x");
+  write(others, "x");
+  ASSERT_EQ(::chown(others.c_str(), kOther, kOther), 0);
+  const runtime::Descriptor file(::open(others.c_str(), O_RDONLY));
+  const runtime::Descriptor dir(::open(mixed.c_str(), O_RDONLY));
+  const Meanwhile swapping(
+      [&] { ::renameat2(AT_FDCWD, mixed.c_str(), AT_FDCWD, others.c_str(), RENAME_EXCHANGE); });
+  struct stat info{};
+  for (int i = 0; i < 2000; ++i) {
+    for (const auto* one : {&file, &dir}) {
+      ASSERT_EQ(::fstat(one->get(), &info), 0);
+      const bool directory = S_ISDIR(info.st_mode);
+      ASSERT_EQ(::fchown(one->get(), directory ? kUser : uid_t(-1), gid_t(-1)), 0);
+      ASSERT_TRUE(directory || info.st_uid == kOther);
+    }
+    // It may fail: what it found is not what it is to remove.
+    std::ignore = remove_owned(scratch.path(), kUser);
   }
 }
 
