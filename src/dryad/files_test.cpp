@@ -226,6 +226,14 @@ TEST(FileStateStore, RefusesAFileThatItDoesNotUnderstand) {
   }
 }
 
+TEST(FileStateStore, FollowsNoLink) {
+  const ScratchDir scratch;
+  FileStateStore elsewhere(scratch.path() / "elsewhere.json");
+  ASSERT_TRUE(elsewhere.save({.instance = "one"}).has_value());
+  fs::create_symlink("elsewhere.json", scratch.path() / "state.json");
+  EXPECT_FALSE(FileStateStore(scratch.path() / "state.json").load().has_value());
+}
+
 TEST(StateDirLock, BelongsToOneAtATime) {
   const ScratchDir scratch;
   const auto dir = scratch.path() / "a/b";
