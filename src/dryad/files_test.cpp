@@ -183,8 +183,7 @@ TEST(RemoveOwned, GivesToRootNothingThatAnotherUserPutInItsPlace) {
   ASSERT_EQ(::chown(others.c_str(), kOther, kOther), 0);
   const runtime::Descriptor file(::open(others.c_str(), O_RDONLY));
   const runtime::Descriptor dir(::open(mixed.c_str(), O_RDONLY));
-  const Meanwhile swapping(
-      [&] { ::renameat2(AT_FDCWD, mixed.c_str(), AT_FDCWD, others.c_str(), RENAME_EXCHANGE); });
+  const Meanwhile swapping([&] { ::renameat2(AT_FDCWD, mixed.c_str(), AT_FDCWD, others.c_str(), RENAME_EXCHANGE); });
   struct stat info{};
   for (int i = 0; i < 2000; ++i) {
     for (const auto* one : {&file, &dir}) {

@@ -167,7 +167,8 @@ void kill_user_at_once(uid_t uid) {
     ::_exit(0);
   }
   if (child < 0) return;
-  // For a moment the child is one of the user's own processes, which a process of theirs may stop: it is not waited for.
+  // For a moment the child is one of the user's own processes, which a process of theirs may stop: it is not waited
+  // for.
   int status = 0;
   pid_t changed = 0;
   do changed = ::waitpid(child, &status, WUNTRACED);

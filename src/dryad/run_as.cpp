@@ -69,8 +69,8 @@ Done make_agent_dir(const std::filesystem::path& dir, const UserAccount& account
                                      dir.native(), info.st_uid, account.name, account.uid));
 }
 
-/// With it whoever takes us over could type into the shell of the root that started us. Ctrl-C reaches us all the same. One
-/// that is ours alone may stay: nobody reads it after us.
+/// With it whoever takes us over could type into the shell of the root that started us. Ctrl-C reaches us all the same.
+/// One that is ours alone may stay: nobody reads it after us.
 void leave_terminal() {
   if (::getsid(0) == ::getpid()) return;
   const runtime::Descriptor terminal(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
@@ -128,9 +128,8 @@ Done check_config_owner(const std::filesystem::path& file) {
   struct stat info{};
   if (::stat(file.c_str(), &info) != 0) return std::unexpected(errno_text(file, errno));
   if (info.st_uid == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
-  return std::unexpected(
-      fmt::format("{0} says what root does, and others than root can change it: chown root {0} && chmod go-w {0}",
-                  file.native()));
+  return std::unexpected(fmt::format(
+      "{0} says what root does, and others than root can change it: chown root {0} && chmod go-w {0}", file.native()));
 }
 
 Done give_up_root(const UserAccount& account) {

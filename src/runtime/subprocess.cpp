@@ -191,8 +191,7 @@ bool drain_output(const Child& child, Heard& heard) {
 }
 
 /// Returns when the program has ended by itself (kExited), or why it must be killed.
-ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop,
-                        Heard& heard) {
+ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop, Heard& heard) {
   bool errors = true;
   bool output = child.output.valid();
   for (;;) {
