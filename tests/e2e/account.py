@@ -63,7 +63,8 @@ def end_agents(farm):
     for dryad in farm.dryads:
         if dryad.process:
             dryad.process.kill()
-    wait_for(lambda: not any(b"dryad-root" in command for _, _, command in processes()), 60, "dryad-root having ended")
+    wait_for(lambda: not any(command.split(b"\0")[0] == b"dryad-root" for _, _, command in processes()), 60,
+             "dryad-root having ended")
 
 
 @contextlib.contextmanager
