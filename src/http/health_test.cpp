@@ -256,7 +256,8 @@ TEST_F(HealthTest, LeavesEnoughInServiceAlsoWhenTheyFailAtOnce) {
   for (const int number : {1, 2}) benches.push_back(make_worker(number));
   const auto fail_all = [&](const std::string& owner) {
     for (const auto& bench : benches) {
-      harness_.call("POST", "/api/v1/reqs/", fmt::format(R"({{"Caps":{{"UUID":"{}"}}}})", bench.uuid.to_string()),
+      harness_.call("POST", "/api/v1/reqs/",
+                    fmt::format(R"({{"Priority":8,"Caps":{{"UUID":"{}"}}}})", bench.uuid.to_string()),
                     {{{"Authorization", user(owner)}}});
       harness_.run_agents();
       EXPECT_EQ(worker(bench).state, WorkerState::kRunning);

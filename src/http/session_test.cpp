@@ -341,35 +341,6 @@ TEST_F(SessionTest, TakesABodyOfExactlyTheLimit) {
   EXPECT_EQ(exchange(post("/echo", body)).size(), ok(body).size());
 }
 
-TEST_F(SessionTest, TakesNoMoreLargeBodiesThanItHasMemoryFor) {
-  const auto half_sent = post("/echo", std::string(20'000, 'x')).substr(0, 10'000);
-  context_.body_bytes = kAllBodiesBytes;
-  const auto answer = exchange(half_sent);
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
-  EXPECT_NE(answer.find("128 MiB of bodies"), std::string::npos) << answer;
-  EXPECT_EQ(context_.body_bytes, kAllBodiesBytes) << "nothing of it is held while the client reads that";
-  EXPECT_EQ(serve_next_client(io_, context_), ok("honest")) << "a small one takes no room";
-}
-
-TEST_F(SessionTest, HoldsABodyUntilItsRequestIsAnswered) {
-  const std::string body(20'000, 'x');
-  const auto whole = post("/echo", body);
-  exchange(whole.substr(0, 15'000));
-  EXPECT_GT(context_.body_bytes, 14'000U);
-  EXPECT_EQ(exchange(whole.substr(15'000)).size(), ok(body).size());
-  EXPECT_EQ(context_.body_bytes, 0U);
-  exchange(whole.substr(0, 15'000));
-  wire_.hang_up();
-  settle();
-  session_.reset();
-  EXPECT_EQ(context_.body_bytes, 0U);
-}
-
-TEST_F(SessionTest, LetsPagesOfAnyOriginReadItsOwnRefusals) {
-  const auto refused = exchange("GET /echo HTTP/1.1\r\nX: " + std::string(limits::kHttpHeadBytes, 'x') + "\r\n\r\n");
-  EXPECT_NE(refused.find("Access-Control-Allow-Origin: *\r\n"), std::string::npos) << refused;
-}
-
 TEST_F(SessionTest, RefusesAHeadThatComesTooSlowly) {
   EXPECT_EQ(exchange("GET /echo HTTP/1.1\r\nHo"), "");
   EXPECT_EQ(pass_time(limits::kHttpReadTime - 1s), "");
