@@ -262,9 +262,10 @@ TEST_F(HealthTest, LeavesEnoughInServiceAlsoWhenTheyFailAtOnce) {
       harness_.run_agents();
       EXPECT_EQ(worker(bench).state, WorkerState::kRunning);
     }
-    for (const auto& bench : benches) {
-      tasks_.spawn("failure", harness_.agents().receive(bench.session, agent::SetFail{.reason = "the plug is out"}));
-    }
+    // Both are in one transaction.
+    harness_.committer().set_slow(true);
+    for (const auto& bench : benches) harness_.hear(bench.session, agent::SetFail{.reason = "the plug is out"});
+    harness_.committer().set_slow(false);
     harness_.settle();
     for (auto& bench : benches) connect(bench);
     harness_.run_agents();

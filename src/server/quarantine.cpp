@@ -71,7 +71,7 @@ void Quarantine::judge(const farm::Worker& worker, const Streak& streak) {
         fmt::format("{}{} ({})", jobs.empty() ? "" : ", ", id.value, user == nullptr ? "a former user" : user->name);
   }
   const auto what = fmt::format("jobs of {} owners failed in a row: {}", streak.size(), jobs);
-  if (is_quarantined(worker) || asked_for_.contains(worker.uuid)) return;
+  if (is_quarantined(worker)) return;
   if (const auto reason = why_not(worker); !reason.empty()) {
     runtime::log_warning("worker not quarantined",
                          {{"worker", worker.uuid.to_string()}, {"reason", fmt::format("{}; {}", what, reason)}});
@@ -85,14 +85,7 @@ void Quarantine::judge(const farm::Worker& worker, const Streak& streak) {
                                .state = farm::WorkerState::kMaintenance,
                                .reason = fmt::format("{}{}", kQuarantined, what),
                                .drain = true};
-  asked_for_.insert(worker.uuid);
-  begun_.spawn("quarantine", take_out(std::move(command)));
-}
-
-Task<void> Quarantine::take_out(farm::SetWorkerState command) {
-  const auto uuid = command.uuid;
-  co_await submit(&coordinator_, std::move(command));
-  asked_for_.erase(uuid);
+  begun_.spawn("quarantine", submit(&coordinator_, std::move(command)));
 }
 
 std::string Quarantine::why_not(const farm::Worker& worker) const {
@@ -102,7 +95,7 @@ std::string Quarantine::why_not(const farm::Worker& worker) const {
   for (const auto& [uuid, other] : coordinator_.engine().farm().workers()) {
     if (class_of(other) != alike) continue;
     ++all;
-    if (is_quarantined(other) || asked_for_.contains(uuid)) ++away;
+    if (is_quarantined(other)) ++away;
   }
   constexpr std::size_t kHundred = 100;
   if ((away + 1) * kHundred <= all * rules_.percent) return {};

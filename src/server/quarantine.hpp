@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "runtime/task.hpp"
@@ -42,15 +41,12 @@ class Quarantine final : public Listener {
 
   void on_ended(const farm::RequestEnded& ended, const farm::Actor& actor);
   void judge(const farm::Worker& worker, const Streak& streak);
-  Task<void> take_out(farm::SetWorkerState command);
   /// Empty: one more may go into quarantine.
   [[nodiscard]] std::string why_not(const farm::Worker& worker) const;
 
   Coordinator& coordinator_;
   Rules rules_;
   std::unordered_map<WorkerUuid, Streak> streaks_;
-  /// On their way: others that fail with them must know.
-  std::unordered_set<WorkerUuid> asked_for_;
   runtime::TaskGroup begun_;
 };
 
