@@ -54,6 +54,8 @@ struct Options {
   /// For how long a job is kept.
   double hold = 0;
   int pid = 0;
+  /// A connection for each task, as a client has that is started anew.
+  bool fresh = false;
 };
 
 struct Tally {
@@ -67,13 +69,15 @@ struct Answer {
   std::string body;
 };
 
-/// One keep-alive connection.
+/// One keep-alive connection, opened any number of times.
 class Connection {
  public:
   Connection(const Options* options, std::string token, asio::any_io_executor executor)
       : options_(*options), token_(std::move(token)), socket_(std::move(executor)) {}
 
   asio::awaitable<void> open() {
+    socket_.close();
+    buffer_.clear();
     tcp::resolver resolver(socket_.get_executor());
     const auto endpoints = co_await resolver.async_resolve(options_.host, options_.port, asio::use_awaitable);
     co_await asio::async_connect(socket_, endpoints, asio::use_awaitable);
@@ -225,6 +229,7 @@ asio::awaitable<void> run_connection(const Options* options, std::string token, 
   for (; due < end; due += every) {
     timer.expires_at(due);
     co_await timer.async_wait(asio::use_awaitable);
+    if (options->fresh) co_await connection.open();
     co_await client.act(due);
   }
 }
@@ -288,6 +293,7 @@ int main(int argc, char** argv) {
   app.add_option("--connections", options.connections)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--seconds", options.seconds)->capture_default_str();
   app.add_option("--rate", options.rate, "Open loop, so many a second; 0: closed loop")->capture_default_str();
+  app.add_flag("--fresh", options.fresh, "With --rate: a new connection for each, whose opening counts");
   app.add_option("--numbers", options.numbers, "How many requests there are, for get and list")
       ->check(CLI::PositiveNumber);
   app.add_option("--caps", options.caps, "What requests ask for, as JSON")->capture_default_str();

@@ -46,7 +46,7 @@ int run_with_config(const Options& options) {
     for (const auto& line : file.error()) fmt::print(stderr, "dryad: {}\n", line);
     return kExitConfig;
   }
-  if (options.check) return run_check(*file);
+  if (options.check) return run_check(*file, options.config);
   runtime::start_log(runtime::LogLevel::kInfo, file->config.log_format == ConfigLogFormat::kJson
                                                    ? runtime::LogFormat::kJson
                                                    : runtime::LogFormat::kText);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <unistd.h>
 
+#include "base/free_with.hpp"
 #include "base/host_port.hpp"
 #include "base/secret.hpp"
 #include "runtime/files.hpp"
@@ -18,13 +19,6 @@
 namespace boruta::app {
 namespace {
 
-template <auto Free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
 using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, FreeWith<X509_free>>;

@@ -38,14 +38,6 @@ Verdict take_ip(const toml::node& node, std::string& target, bool wildcard_allow
   return wildcard && !wildcard_allowed ? "an address that users can reach is expected, not a wildcard" : Verdict{};
 }
 
-Verdict take_program(const toml::node& node, std::vector<std::string>& target) {
-  const auto verdict = config::take_texts(node, target);
-  if (!verdict.empty() || (!target.empty() && target.front().empty())) {
-    return "an array with a program and its arguments is expected, like [\"/usr/local/bin/tell\", \"--mail\"]";
-  }
-  return {};
-}
-
 Verdict take_kinds(const toml::node& node, std::vector<News>& target) {
   std::vector<std::string> words;
   if (!config::take_texts(node, words).empty() || words.empty()) return "an array like [\"failed\"] is expected";
@@ -175,7 +167,7 @@ Keys top_keys(ServerConfig& config, config::Reader& reader) {
       {"lost_grace", between(0s, kDay, &policy.lost_grace)},
       {"healthcheck_every", [&](const auto& node) { return take_check_interval(node, config.healthcheck_every); }},
       {"store_patience", between(0s, 1h, &config.store_patience)},
-      {"on_event", [&](const auto& node) { return take_program(node, config.hook.argv); }},
+      {"on_event", [&](const auto& node) { return config::take_program(node, config.hook.argv); }},
       {"on_event_kinds", [&](const auto& node) { return take_kinds(node, config.hook.wanted); }},
       {"scheduling", reader.table("scheduling", scheduling_keys(config))},
       {"quarantine", reader.table("quarantine", quarantine_keys(config))},

@@ -126,4 +126,11 @@ Verdict take_texts(const toml::node& node, std::vector<std::string>& target) {
   return {};
 }
 
+Verdict take_program(const toml::node& node, std::vector<std::string>& target) {
+  if (!take_texts(node, target).empty() || (!target.empty() && target.front().empty())) {
+    return "an array with a program and its arguments is expected, like [\"/usr/local/bin/program\", \"--option\"]";
+  }
+  return {};
+}
+
 }  // namespace boruta::config

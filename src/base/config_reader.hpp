@@ -65,6 +65,8 @@ class Reader {
 [[nodiscard]] Verdict take_address(const toml::node& node, HostPort& target);
 [[nodiscard]] Verdict take_duration(const toml::node& node, Duration least, Duration most, Duration& target);
 [[nodiscard]] Verdict take_texts(const toml::node& node, std::vector<std::string>& target);
+/// With its arguments; empty: none.
+[[nodiscard]] Verdict take_program(const toml::node& node, std::vector<std::string>& target);
 /// How the value stands in the file, for messages.
 [[nodiscard]] std::string value_text(const toml::node& node);
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/free_with.hpp"
 
 namespace boruta::dryad {
 namespace {
@@ -22,17 +23,9 @@ namespace {
 constexpr unsigned kBits = 2048;
 constexpr int kLowestPriority = 19;
 
-template <auto Free>
-struct Freer {
-  template <class T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-
-using PrivateKey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Number = std::unique_ptr<BIGNUM, Freer<BN_free>>;
-using Buffer = std::unique_ptr<BIO, Freer<BIO_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using Number = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
+using Buffer = std::unique_ptr<BIO, FreeWith<BIO_free>>;
 
 Secret to_pem(EVP_PKEY* key) {
   const Buffer buffer(BIO_new(BIO_s_mem()));

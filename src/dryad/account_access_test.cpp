@@ -43,6 +43,20 @@ TEST(Shells, ThatEndEveryLoginAreKnown) {
   for (const auto* good : {"/bin/bash", "/bin/sh", ""}) EXPECT_FALSE(refuses_logins(good)) << good;
 }
 
+TEST(KillUserAtOnce, IsNotHeldUpByAProcessThatStopsAllOthersOfItsUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr uid_t kUser = 54322;
+  for (int round = 0; round < 100; ++round) {
+    const auto stopper = ::fork();
+    ASSERT_GE(stopper, 0);
+    if (stopper == 0) {
+      if (::setresuid(kUser, kUser, kUser) != 0) ::_exit(1);
+      for (;;) ::kill(-1, SIGSTOP);
+    }
+    while (::waitpid(stopper, nullptr, WNOHANG) == 0) kill_user_at_once(kUser);
+  }
+}
+
 /// Real accounts: under a name of this process's own, removed again.
 class AccountAccessTest : public testing::Test {
  protected:

@@ -12,15 +12,6 @@ namespace {
 
 using config::Verdict;
 
-/// A program and its arguments.
-Verdict take_argv(const toml::node& node, std::vector<std::string>& target) {
-  const auto verdict = config::take_texts(node, target);
-  if (!verdict.empty() || (!target.empty() && target.front().empty())) {
-    return "an array with a program and its arguments is expected, like [\"/usr/bin/relay\", \"--on\"]";
-  }
-  return {};
-}
-
 Verdict take_driver(const toml::node& node, BoardOptions& board) {
   if (!config::take_text(node, board.driver).empty()) return "a string is expected";
   const auto drivers = board_drivers();
@@ -37,7 +28,7 @@ Verdict take_baud(const toml::node& node, unsigned& target) {
 }
 
 config::Key argv_key(std::string_view name, std::vector<std::string>& target) {
-  return {name, [&target](const toml::node& node) { return take_argv(node, target); }};
+  return {name, [&target](const toml::node& node) { return config::take_program(node, target); }};
 }
 
 }  // namespace

@@ -185,14 +185,18 @@ void check_server(const Config& config, const std::optional<Secret>& token, Find
 
 }  // namespace
 
-int run_check(const ConfigFile& file) {
+int run_check(const ConfigFile& file, const std::filesystem::path& path) {
   const auto& config = file.config;
   Findings findings;
   for (const auto& warning : config.warnings) findings.note("config", warning);
   findings.ok("worker", format_caps(config.caps));
   findings.add("state", check_state(config), kExitFault);
   findings.add("access", check_access(config), kExitUnfit);
-  if (config.access == AccessMode::kAccount) findings.add("agent", check_agent(config), kExitUnfit);
+  if (config.access == AccessMode::kAccount) {
+    const auto owned = check_config_owner(path);
+    findings.add("config", owned ? Verdict("root's alone") : std::unexpected(owned.error()), kExitUnfit);
+    findings.add("agent", check_agent(config), kExitUnfit);
+  }
   const auto sshd = check_sshd(config);
   findings.add("sshd", sshd ? Verdict(config.sshd + ": fine") : std::unexpected(sshd.error()), kExitUnfit);
   check_board(config, findings);

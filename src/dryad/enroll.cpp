@@ -162,7 +162,7 @@ int run_enroll(const EnrollOptions& enroll, const Options& options) {
   }
   say("wrote", fmt::format("{}, for its owner alone", token_file.native()));
   say("wrote", fmt::format("{}: {}", options.config.native(), format_caps(config->caps)));
-  const int code = run_check(ConfigFile{.config = *config, .text = text});
+  const int code = run_check(ConfigFile{.config = *config, .text = text}, options.config);
   const auto name = enroll.caps.find("name");
   const auto approve = fmt::format("an admin lets it serve: boruta workers approve {}",
                                    name == enroll.caps.end() ? *uuid : name->second);

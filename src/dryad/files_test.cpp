@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fcntl.h>
 #include <fstream>
+#include <functional>
 #include <sys/stat.h>
+#include <thread>
+#include <tuple>
 #include <unistd.h>
 
 #include "dryad/scratch_dir.hpp"
 #include "dryad/state.hpp"
+#include "runtime/descriptor.hpp"
 
 namespace boruta::dryad {
 namespace {
@@ -153,6 +158,45 @@ TEST(RemoveOwned, LooksIntoWhateverTheUserCouldEnter) {
   }
 }
 
+/// Calls `act` over and over on a thread of its own, until it goes.
+class Meanwhile {
+ public:
+  explicit Meanwhile(std::function<void()> act)
+      : thread_([act = std::move(act)](const std::stop_token& end) {
+          while (!end.stop_requested()) act();
+        }) {}
+
+ private:
+  std::jthread thread_;
+};
+
+TEST(RemoveOwned, GivesToRootNothingThatAnotherUserPutInItsPlace) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  constexpr uid_t kUser = 54321;
+  constexpr uid_t kOther = 54323;
+  const ScratchDir scratch;
+  const auto mixed = scratch.path() / "mixed";
+  const auto others = scratch.path() / "others";
+  fs::create_directory(mixed);
+  write(mixed / "ours", "x");
+  write(others, "x");
+  ASSERT_EQ(::chown(others.c_str(), kOther, kOther), 0);
+  const runtime::Descriptor file(::open(others.c_str(), O_RDONLY));
+  const runtime::Descriptor dir(::open(mixed.c_str(), O_RDONLY));
+  const Meanwhile swapping([&] { ::renameat2(AT_FDCWD, mixed.c_str(), AT_FDCWD, others.c_str(), RENAME_EXCHANGE); });
+  struct stat info{};
+  for (int i = 0; i < 2000; ++i) {
+    for (const auto* one : {&file, &dir}) {
+      ASSERT_EQ(::fstat(one->get(), &info), 0);
+      const bool directory = S_ISDIR(info.st_mode);
+      ASSERT_EQ(::fchown(one->get(), directory ? kUser : uid_t(-1), gid_t(-1)), 0);
+      ASSERT_TRUE(directory || info.st_uid == kOther);
+    }
+    // It may fail: what it found is not what it is to remove.
+    std::ignore = remove_owned(scratch.path(), kUser);
+  }
+}
+
 TEST(FileStateStore, KeepsEverythingOverARestart) {
   const ScratchDir scratch;
   FileStateStore store(scratch.path() / "state.json");
@@ -179,6 +223,14 @@ TEST(FileStateStore, RefusesAFileThatItDoesNotUnderstand) {
     ASSERT_FALSE(state.has_value()) << text;
     EXPECT_TRUE(state.error().starts_with((scratch.path() / "state.json: not a state file").native())) << state.error();
   }
+}
+
+TEST(FileStateStore, FollowsNoLink) {
+  const ScratchDir scratch;
+  FileStateStore elsewhere(scratch.path() / "elsewhere.json");
+  ASSERT_TRUE(elsewhere.save({.instance = "one"}).has_value());
+  fs::create_symlink("elsewhere.json", scratch.path() / "state.json");
+  EXPECT_FALSE(FileStateStore(scratch.path() / "state.json").load().has_value());
 }
 
 TEST(StateDirLock, BelongsToOneAtATime) {

@@ -7,7 +7,9 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "agent.grpc.pb.h"
 #include "dryad/grpc_channel.hpp"
@@ -34,22 +36,35 @@ StreamEnd to_end(const grpc::Status& status) {
   }
 }
 
-/// gRPC calls it from threads of its own, and keeps using it until OnDone, so it holds on to itself until then.
-class GrpcStream final : public Stream,
-                         public grpc::ClientBidiReactor<v1::FromAgent, v1::ToAgent>,
-                         public std::enable_shared_from_this<GrpcStream> {
+void wipe_key(v1::FromAgent& message) {
+  if (message.has_done()) wipe(*message.mutable_done()->mutable_private_key());
+}
+
+class GrpcStream;
+
+/// What the queue of completions gives back: which of a stream's operations has ended.
+struct Completion {
+  GrpcStream* stream;
+  void (GrpcStream::*then)(bool ok);
+};
+
+/// Not one of gRPC's reactors: their threads wake up ten times a second for as long as there is one.
+/// Completions come on the connector's thread. Holds on to itself until the last of them.
+class GrpcStream final : public Stream, public std::enable_shared_from_this<GrpcStream> {
  public:
   GrpcStream(boost::asio::any_io_executor executor, StreamHandler handler)
       : executor_(std::move(executor)), handler_(std::make_shared<StreamHandler>(std::move(handler))) {}
+  GrpcStream(const GrpcStream&) = delete;
+  GrpcStream& operator=(const GrpcStream&) = delete;
+  ~GrpcStream() override {
+    for (auto& unsent : outgoing_) wipe_key(unsent);
+  }
 
-  void start(v1::Superviser::Stub& stub, const Secret& token) {
+  void start(v1::Superviser::Stub& stub, const Secret& token, grpc::CompletionQueue& queue) {
     self_ = shared_from_this();
     if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + std::string(token.reveal()));
-    stub.async()->Session(&context_, this);
-    // Messages are sent from outside the callbacks, which takes a hold of its own.
-    AddHold();
-    StartRead(&incoming_);
-    StartCall();
+    call_ = stub.PrepareAsyncSession(&context_, &queue);
+    call_->StartCall(&started_);
   }
 
   void send(const agent::FromAgent& message) override {
@@ -58,22 +73,35 @@ class GrpcStream final : public Stream,
       const std::scoped_lock lock(mutex_);
       if (!open_) return;
       overflow = outgoing_.size() >= kSendQueue;
-      if (!overflow) {
-        outgoing_.push_back(proto::encode(message));
-        if (outgoing_.size() == 1) StartWrite(&outgoing_.front());
-      }
+      if (!overflow) outgoing_.push_back(proto::encode(message));
+      write_next();
     }
     if (overflow) close();
   }
 
   void close() override {
+    {
+      const std::scoped_lock lock(mutex_);
+      open_ = false;
+    }
     context_.TryCancel();
-    let_go();
   }
 
-  void OnReadDone(bool ok) override {
+ private:
+  void on_started(bool ok) {
     if (!ok) {
-      let_go();
+      finish();
+      return;
+    }
+    call_->Read(&incoming_, &read_);
+    const std::scoped_lock lock(mutex_);
+    ready_ = true;
+    write_next();
+  }
+
+  void on_read(bool ok) {
+    if (!ok) {
+      finish();
       return;
     }
     // A body from a later version of the server is passed over.
@@ -82,42 +110,70 @@ class GrpcStream final : public Stream,
         handler->on_message(std::move(message));
       });
     }
-    StartRead(&incoming_);
+    call_->Read(&incoming_, &read_);
   }
 
-  void OnWriteDone(bool ok) override {
-    const std::scoped_lock lock(mutex_);
-    if (auto& sent = outgoing_.front(); sent.has_done()) wipe(*sent.mutable_done()->mutable_private_key());
-    outgoing_.pop_front();
-    if (ok && open_ && !outgoing_.empty()) StartWrite(&outgoing_.front());
-  }
-
-  void OnDone(const grpc::Status& status) override {
-    // The stream and its call go on the executor: freed here, by a thread of gRPC's, they could outlive main and meet
-    // a library that is being torn down. This may be gone before post returns.
-    const auto executor = executor_;
-    boost::asio::post(executor, [self = std::move(self_), handler = std::move(handler_),
-                                 end = to_end(status)]() mutable { handler->on_end(std::move(end)); });
-  }
-
- private:
-  /// No write begins after this. The stream ends when what was begun has ended.
-  void let_go() {
+  void on_wrote(bool ok) {
     {
       const std::scoped_lock lock(mutex_);
-      if (!open_) return;
+      writing_ = false;
+      wipe_key(outgoing_.front());
+      outgoing_.pop_front();
+      // What has gone wrong, the read tells.
+      if (ok) write_next();
+    }
+    end_if_over();
+  }
+
+  /// Under the lock: begins a write if there is something to write, and none is under way.
+  void write_next() {
+    if (!ready_ || !open_ || writing_ || outgoing_.empty()) return;
+    writing_ = true;
+    call_->Write(outgoing_.front(), &wrote_);
+  }
+
+  /// No write begins after this.
+  void finish() {
+    {
+      const std::scoped_lock lock(mutex_);
       open_ = false;
     }
-    RemoveHold();
+    call_->Finish(&status_, &finished_);
+  }
+
+  void on_finished(bool) {
+    over_ = true;
+    end_if_over();
+  }
+
+  void end_if_over() {
+    if (!over_ || writing_) return;
+    boost::asio::post(executor_, [handler = std::move(handler_), end = to_end(status_)]() mutable {
+      handler->on_end(std::move(end));
+    });
+    // This may be gone behind it.
+    self_.reset();
   }
 
   boost::asio::any_io_executor executor_;
   std::shared_ptr<StreamHandler> handler_;
   std::shared_ptr<GrpcStream> self_;
   grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::FromAgent, v1::ToAgent>> call_;
   v1::ToAgent incoming_;
+  grpc::Status status_;
+  Completion started_{.stream = this, .then = &GrpcStream::on_started};
+  Completion read_{.stream = this, .then = &GrpcStream::on_read};
+  Completion wrote_{.stream = this, .then = &GrpcStream::on_wrote};
+  Completion finished_{.stream = this, .then = &GrpcStream::on_finished};
+  /// Of the connector's thread.
+  bool over_ = false;
   std::mutex mutex_;
   bool open_ = true;
+  bool ready_ = false;
+  /// Cleared by the connector's thread, and set there or while the stream is open, so that that thread may read it when
+  /// the stream is not.
+  bool writing_ = false;
   std::deque<v1::FromAgent> outgoing_;
 };
 
@@ -126,18 +182,43 @@ class GrpcConnector final : public Connector {
   GrpcConnector(GrpcOptions options, boost::asio::any_io_executor executor)
       : executor_(std::move(executor)),
         token_(std::move(options.token)),
-        stub_(v1::Superviser::NewStub(make_stream_channel(options))) {}
+        stub_(v1::Superviser::NewStub(make_stream_channel(options))),
+        thread_([this] { complete(); }) {}
+  GrpcConnector(const GrpcConnector&) = delete;
+  GrpcConnector& operator=(const GrpcConnector&) = delete;
+  ~GrpcConnector() override {
+    for (const auto& opened : streams_) {
+      if (const auto stream = opened.lock()) stream->close();
+    }
+    queue_.Shutdown();
+    thread_.join();
+  }
 
   std::shared_ptr<Stream> open(StreamHandler handler) override {
     auto stream = std::make_shared<GrpcStream>(executor_, std::move(handler));
-    stream->start(*stub_, token_);
+    std::erase_if(streams_, [](const auto& opened) { return opened.expired(); });
+    streams_.push_back(stream);
+    stream->start(*stub_, token_, queue_);
     return stream;
   }
 
  private:
+  void complete() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+      const auto completion = *static_cast<Completion*>(tag);
+      (completion.stream->*completion.then)(ok);
+    }
+  }
+
   boost::asio::any_io_executor executor_;
   Secret token_;
   std::unique_ptr<v1::Superviser::Stub> stub_;
+  /// Those that may still be on.
+  std::vector<std::weak_ptr<GrpcStream>> streams_;
+  grpc::CompletionQueue queue_;
+  std::thread thread_;
 };
 
 }  // namespace

@@ -167,6 +167,14 @@ void kill_user_at_once(uid_t uid) {
     ::_exit(0);
   }
   if (child < 0) return;
+  // For a moment the child is one of the user's own processes, which a process of theirs may stop: it is not waited
+  // for.
+  int status = 0;
+  pid_t changed = 0;
+  do changed = ::waitpid(child, &status, WUNTRACED);
+  while (changed < 0 && errno == EINTR);
+  if (changed != child || !WIFSTOPPED(status)) return;
+  ::kill(child, SIGKILL);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
 }

@@ -31,7 +31,8 @@ using Pids = std::vector<pid_t>;
 /// time. Blocks for at most `limit`; error: who survived.
 std::expected<void, std::string> kill_until_gone(const std::function<Pids()>& find, Duration limit);
 
-/// Sends SIGKILL to all processes of `uid` in one step of the kernel, which no fork outruns.
+/// Sends SIGKILL to all processes of `uid` in one step of the kernel, which no fork outruns. One of them that stops its
+/// own kind at the right moment can prevent it, but not hold us up: whoever calls looks again.
 /// REQUIRES: root; `uid` is that of a user account, never of the system.
 void kill_user_at_once(uid_t uid);
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dryad/files.hpp"
+#include "runtime/descriptor.hpp"
 
 namespace boruta::dryad {
 namespace {
@@ -20,6 +21,17 @@ namespace {
 constexpr int kDepth = 64;
 /// Directories that are moved up at most; each takes kDepth levels off a branch.
 constexpr unsigned kMoves = 100'000;
+
+int open_directory(int parent, const char* name) {
+  return ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/// Gives itself the right to, where it is denied.
+int open_or_unlock(int parent, const char* name) {
+  const int fd = open_directory(parent, name);
+  if (fd >= 0 || errno != EACCES || ::fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) != 0) return fd;
+  return open_directory(parent, name);
+}
 
 /// Removes below one directory, either everything or what one user owns.
 class Remover {
@@ -80,8 +92,15 @@ class Remover {
     if (::unlinkat(parent, name, directory ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT) return;
     const int error = errno;
     const bool holds_others = owner_ && (error == ENOTEMPTY || error == EEXIST);
-    if (holds_others && ::fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) == 0) return;
+    if (holds_others && give_to_root(parent, name)) return;
     note(name, error);
+  }
+
+  /// Looks again at what it holds: whoever owns the directory above may have put something else in its place.
+  bool give_to_root(int parent, const char* name) const {
+    const runtime::Descriptor dir(open_directory(parent, name));
+    struct stat info{};
+    return dir.valid() && ::fstat(dir.get(), &info) == 0 && goes(info) && ::fchown(dir.get(), 0, 0) == 0;
   }
 
   /// Clears the directory. False: it was moved up, or must be left alone.
@@ -98,21 +117,19 @@ class Remover {
       if (goes(info)) move_up(parent, name);
       return false;
     }
-    int fd = open_directory(parent, name);
-    if (fd < 0 && errno == EACCES && ::fchmodat(parent, name, 0700, 0) == 0) fd = open_directory(parent, name);
-    if (fd < 0) {
-      note(name, errno);
+    const runtime::Descriptor dir(open_or_unlock(parent, name));
+    struct stat opened{};
+    if (!dir.valid() || ::fstat(dir.get(), &opened) != 0) {
+      const bool went = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+      if (!went) note(name, errno);
       return false;
     }
+    // Whoever owns the directory above has put another in its place.
+    if (opened.st_dev != info.st_dev || opened.st_ino != info.st_ino) return false;
     // Without this, an entry of a read-only directory of our own could not be removed.
-    if (goes(info) && (info.st_mode & S_IRWXU) != S_IRWXU) ::fchmod(fd, 0700);
-    clear(fd, depth + 1);
-    ::close(fd);
+    if (goes(info) && (info.st_mode & S_IRWXU) != S_IRWXU) ::fchmod(dir.get(), 0700);
+    clear(dir.get(), depth + 1);
     return true;
-  }
-
-  static int open_directory(int parent, const char* name) {
-    return ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }
 
   void move_up(int parent, const char* name) {
@@ -138,16 +155,11 @@ class Remover {
 };
 
 std::expected<void, std::string> clear_directory(const std::filesystem::path& dir, std::optional<uid_t> owner) {
-  int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0 && errno == EACCES && ::chmod(dir.c_str(), 0700) == 0) {
-    fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  }
-  if (fd < 0 && errno == ENOENT) return {};
-  if (fd < 0) return std::unexpected(errno_text(dir, errno));
-  if (!owner) ::fchmod(fd, 0700);
-  auto cleared = Remover(dir, fd, owner).run();
-  ::close(fd);
-  return cleared;
+  const runtime::Descriptor top(open_or_unlock(AT_FDCWD, dir.c_str()));
+  if (!top.valid() && errno == ENOENT) return {};
+  if (!top.valid()) return std::unexpected(errno_text(dir, errno));
+  if (!owner) ::fchmod(top.get(), 0700);
+  return Remover(dir, top.get(), owner).run();
 }
 
 }  // namespace

@@ -27,13 +27,15 @@ std::string readable(std::string text) {
   return text;
 }
 
-/// Has each request on `socket` answered by `reply`, which says whether the agent still listens.
-template <class Reply>
-std::expected<void, std::string> serve_all(int socket, Reply reply) {
+/// Has each request on `socket` answered by `reply`, which says whether the agent still listens. `begin` is told of
+/// each, also of what can't be understood.
+template <class Begin, class Reply>
+std::expected<void, std::string> serve_all(int socket, Begin begin, Reply reply) {
   for (bool listens = true; listens;) {
     const auto frame = receive_frame(socket, kRequestBytes);
     if (!frame) return std::unexpected(frame.error());
     if (!*frame) return {};
+    begin();
     const auto request = parse_request((*frame)->bytes);
     listens = request ? std::visit(reply, *request) : send_frame(socket, encode(failed(request.error())));
   }
@@ -50,18 +52,18 @@ bool hand_over(int socket, const std::expected<runtime::Descriptor, std::string>
 }  // namespace
 
 std::expected<void, std::string> Desk::serve_work(int socket) {
-  return serve_all(socket, [&](const auto& body) {
+  const auto reply = [&](const auto& body) {
     if constexpr (kBeside<std::decay_t<decltype(body)>>) {
       return send_wrong_socket(socket);
     } else {
-      begin_request();
       return send_frame(socket, encode(on(body)));
     }
-  });
+  };
+  return serve_all(socket, [&] { begin_request(); }, reply);
 }
 
 std::expected<void, std::string> Desk::serve_beside(int socket) {
-  return serve_all(socket, [&](const auto& body) {
+  const auto reply = [&](const auto& body) {
     using Body = std::decay_t<decltype(body)>;
     if constexpr (std::is_same_v<Body, OpenConsole>) {
       return hand_over(socket, parts_.open_console());
@@ -75,7 +77,8 @@ std::expected<void, std::string> Desk::serve_beside(int socket) {
     } else {
       return send_wrong_socket(socket);
     }
-  });
+  };
+  return serve_all(socket, [] {}, reply);
 }
 
 void Desk::begin_request() {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -76,13 +77,8 @@ RootLink::Handed failure(std::string text) {
   return {.answer = {.outcome = root::Outcome::kFailed, .text = std::move(text)}, .descriptor = {}};
 }
 
-RootLink::Handed exchange(int socket, const root::Request& request) {
+RootLink::Handed exchange(int socket, std::string_view bytes) {
   constexpr const char* kEnded = "dryad-root has ended; its last lines in the log say why";
-  const auto bytes = encode(request);
-  if (bytes.size() > root::kRequestBytes) {
-    return failure(
-        fmt::format("{} bytes are more than the {} that dryad-root takes", bytes.size(), root::kRequestBytes));
-  }
   if (!root::send_frame(socket, bytes)) return failure(kEnded);
   auto frame = root::receive_frame(socket, root::kAnswerBytes);
   if (!frame) return failure("dryad-root sent " + frame.error());
@@ -124,14 +120,21 @@ RootLink::~RootLink() {
 
 Answer RootLink::ask(const root::Request& request, const std::stop_token& stop) {
   const std::scoped_lock lock(work_mutex_);
+  const auto bytes = encode(request);
+  // Not sent, it has no number there.
+  if (bytes.size() > root::kRequestBytes) {
+    return failure(
+               fmt::format("{} bytes are more than the {} that dryad-root takes", bytes.size(), root::kRequestBytes))
+        .answer;
+  }
   const auto number = ++asked_;
   const std::stop_callback cancel(stop, [this, number] { ask_beside(root::Cancel{.number = number}); });
-  return exchange(work_.get(), request).answer;
+  return exchange(work_.get(), bytes).answer;
 }
 
 RootLink::Handed RootLink::ask_beside(const root::Request& request) {
   const std::scoped_lock lock(beside_mutex_);
-  return exchange(beside_.get(), request);
+  return exchange(beside_.get(), encode(request));
 }
 
 }  // namespace boruta::dryad

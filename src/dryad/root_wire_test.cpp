@@ -208,6 +208,14 @@ TEST_F(RootDesk, EndsEarlyWhatIsCancelledAlsoBeforeItBegan) {
   EXPECT_NE(parse_answer((*frame)->bytes)->text.find("stopped"), std::string::npos);
 }
 
+TEST_F(RootDesk, CountsAlsoWhatItDoesNotUnderstand) {
+  EXPECT_EQ(answer(work_[0], "\xFFnonsense").outcome, Outcome::kFailed);
+  EXPECT_EQ(work(ReadConfig{}).outcome, Outcome::kFailed);
+  EXPECT_EQ(beside(Cancel{.number = 3}).outcome, Outcome::kDone);
+  EXPECT_NE(work(Healthcheck{.full = true}).text.find("stopped"), std::string::npos) << "the third";
+  EXPECT_EQ(work(Act{.action = agent::BoardAction::kCurrent}).milliamperes, 240) << "the fourth";
+}
+
 TEST(RootChannel, HandsOverOneDescriptorAndClosesTheRest) {
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,6 +69,14 @@ Done make_agent_dir(const std::filesystem::path& dir, const UserAccount& account
                                      dir.native(), info.st_uid, account.name, account.uid));
 }
 
+/// With it whoever takes us over could type into the shell of the root that started us. Ctrl-C reaches us all the same.
+/// One that is ours alone may stay: nobody reads it after us.
+void leave_terminal() {
+  if (::getsid(0) == ::getpid()) return;
+  const runtime::Descriptor terminal(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (terminal.valid()) ::ioctl(terminal.get(), TIOCNOTTY);
+}
+
 /// Only root may; without the right to, it is of no use either, since no program adds to what we have.
 void drop_bounding_set() {
   for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
@@ -114,7 +124,16 @@ Done hand_over(const Config& config, const UserAccount& account) {
   return {};
 }
 
+Done check_config_owner(const std::filesystem::path& file) {
+  struct stat info{};
+  if (::stat(file.c_str(), &info) != 0) return std::unexpected(errno_text(file, errno));
+  if (info.st_uid == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return std::unexpected(fmt::format(
+      "{0} says what root does, and others than root can change it: chown root {0} && chmod go-w {0}", file.native()));
+}
+
 Done give_up_root(const UserAccount& account) {
+  leave_terminal();
   drop_bounding_set();
   const bool gone = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && ::setgroups(0, nullptr) == 0 &&
                     ::setresgid(account.gid, account.gid, account.gid) == 0 &&
@@ -129,6 +148,7 @@ std::expected<std::unique_ptr<RootLink>, std::string> part_with_root(const Optio
   if (::geteuid() != 0) {
     return std::unexpected("access = \"account\" needs root; run dryad as root, or set access = \"private\"");
   }
+  if (auto owned = check_config_owner(options.config); !owned) return std::unexpected(owned.error());
   const auto account = agent_account(config);
   if (!account) return std::unexpected(account.error());
   if (auto handed = hand_over(config, *account); !handed) return std::unexpected(handed.error());

@@ -23,9 +23,12 @@ namespace boruta::dryad {
 /// left. REQUIRES: root; the state directory is locked.
 std::expected<void, std::string> hand_over(const Config& config, const UserAccount& account);
 
+/// Error: others than root can change the config, by which root acts; with the way out.
+std::expected<void, std::string> check_config_owner(const std::filesystem::path& file);
+
 /// Becomes `account` for good: no other group, no capability, none to be had from any program; ptrace and core dumps
-/// are for root alone from here on. REQUIRES: root, and one thread. Error: the kernel refused a step; the process must
-/// end.
+/// are for root alone from here on, and the terminal is not ours any more. REQUIRES: root, and one thread. Error: the
+/// kernel refused a step; the process must end.
 std::expected<void, std::string> give_up_root(const UserAccount& account);
 
 /// All of it: starts the part that stays root, and goes on as the agent in its directory. REQUIRES: as above.

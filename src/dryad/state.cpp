@@ -60,7 +60,8 @@ std::expected<void, std::string> MemoryStateStore::save(const AgentState& state)
 
 std::expected<std::optional<AgentState>, std::string> FileStateStore::load() const {
   if (std::error_code ignored; !std::filesystem::exists(file_, ignored)) return std::optional<AgentState>();
-  const auto text = read_file(file_, kStateFileBytes);
+  // Root looks at the state of an agent that has no rights, which must not have it open anything else.
+  const auto text = read_file(file_, kStateFileBytes, runtime::LastLink::kRefused);
   if (!text) return std::unexpected(text.error());
   try {
     return from_json(*text);

@@ -79,4 +79,9 @@ void add_cors_headers(const HttpRequest& request, HttpResponse& response) {
   response.headers.push_back({"Access-Control-Expose-Headers", std::string(kExposed)});
 }
 
+void add_cors_headers(HttpResponse& response) {
+  response.headers.push_back({"Vary", "Origin"});
+  response.headers.push_back({"Access-Control-Allow-Origin", "*"});
+}
+
 }  // namespace boruta::http

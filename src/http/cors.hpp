@@ -16,4 +16,7 @@ namespace boruta::http {
 /// Adds to the answer of any other request what its origin may see.
 void add_cors_headers(const HttpRequest& request, HttpResponse& response);
 
+/// The same where the request was not read, and so its origin is not known.
+void add_cors_headers(HttpResponse& response);
+
 }  // namespace boruta::http

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -248,6 +249,31 @@ TEST_F(HealthTest, LeavesEnoughWorkersOfAKindInService) {
   for (const auto* owner : {"alice", "bob", "carol"}) fail_job(first, owner, caps, "x");
   EXPECT_EQ(worker(first).state, WorkerState::kIdle);
   EXPECT_THAT(history(first), HasSubstr("since 1 of 2 workers like it are already and no more than 50 % may be"));
+}
+
+TEST_F(HealthTest, LeavesEnoughInServiceAlsoWhenTheyFailAtOnce) {
+  std::vector<Bench> benches;
+  for (const int number : {1, 2}) benches.push_back(make_worker(number));
+  const auto fail_all = [&](const std::string& owner) {
+    for (const auto& bench : benches) {
+      harness_.call("POST", "/api/v1/reqs/",
+                    fmt::format(R"({{"Priority":8,"Caps":{{"UUID":"{}"}}}})", bench.uuid.to_string()),
+                    {{{"Authorization", user(owner)}}});
+      harness_.run_agents();
+      EXPECT_EQ(worker(bench).state, WorkerState::kRunning);
+    }
+    // Both are in one transaction.
+    harness_.committer().set_slow(true);
+    for (const auto& bench : benches) harness_.hear(bench.session, agent::SetFail{.reason = "the plug is out"});
+    harness_.committer().set_slow(false);
+    harness_.settle();
+    for (auto& bench : benches) connect(bench);
+    harness_.run_agents();
+  };
+  for (const auto* owner : {"alice", "bob", "carol"}) fail_all(owner);
+  const auto away = std::ranges::count_if(
+      benches, [&](const auto& bench) { return worker(bench).state == WorkerState::kMaintenance; });
+  EXPECT_EQ(away, 1) << "of two";
 }
 
 }  // namespace

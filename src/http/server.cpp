@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/limits.hpp"
+#include "http/cors.hpp"
 #include "http/response_head.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
@@ -58,8 +59,9 @@ class TcpStream final : public ByteStream {
 };
 
 /// Says why, as far as that goes without waiting, and closes.
-void refuse_connection(tcp::socket& socket, const HttpResponse& response) {
+void refuse_connection(tcp::socket& socket, HttpResponse response) {
   std::string out;
+  add_cors_headers(response);
   append_response_head(out, response, {}, Persistence::kClose);
   out += response.body;
   error_code ignored;

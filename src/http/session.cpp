@@ -12,6 +12,7 @@
 
 #include "base/limits.hpp"
 #include "base/secret.hpp"
+#include "http/cors.hpp"
 #include "http/response_head.hpp"
 #include "http/url.hpp"
 #include "runtime/log.hpp"
@@ -72,6 +73,9 @@ class HttpSession final : public Session {
  public:
   HttpSession(std::unique_ptr<ByteStream> stream, SessionContext& context, std::string local, std::string peer)
       : stream_(std::move(stream)), context_(context), local_(std::move(local)), peer_(std::move(peer)) {}
+  HttpSession(const HttpSession&) = delete;
+  HttpSession& operator=(const HttpSession&) = delete;
+  ~HttpSession() override { hold_body(0); }
 
   Task<void> run() override {
     // Not "while (co_await …)": GCC 12 lets the coroutine's frame go too early then.
@@ -109,6 +113,10 @@ class HttpSession final : public Session {
     if (outcome == ReadOutcome::kClosed) co_return false;
     if (outcome == ReadOutcome::kRefused) {
       timed_out_ = false;
+      add_cors_headers(refusal_);
+      // Not while it waits for the client to read the refusal.
+      parser_.reset();
+      hold_body(0);
       context_.application->on_answered_by_session(nullptr, refusal_.status);
       if (co_await write(refusal_, Persistence::kClose)) co_await drain();
       co_return false;
@@ -152,7 +160,7 @@ class HttpSession final : public Session {
     while (true) {
       if (buffer_.size() > 0) {
         if (phase_ == Phase::kIdle) enter(Phase::kReading, limits::kHttpReadTime);
-        if (!parse()) co_return ReadOutcome::kRefused;
+        if (!parse() || !hold_body(parser_->get().body().size())) co_return ReadOutcome::kRefused;
         if (parser_->is_done()) co_return ReadOutcome::kRequest;
         if (parser_->is_header_done() && !co_await say_continue()) co_return ReadOutcome::kClosed;
       }
@@ -170,6 +178,7 @@ class HttpSession final : public Session {
   void start_parser() {
     if (buffer_.size() == 0 && buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
     parser_.emplace();
+    hold_body(0);
     parser_->header_limit(limits::kHttpHeadBytes);
     parser_->body_limit(limits::kHttpBodyBytes);
     continue_said_ = false;
@@ -189,6 +198,18 @@ class HttpSession final : public Session {
     take_head();
     parser_->eager(true);
     return (parser_->is_done() || buffer_.size() == 0 || put()) && has_bounded_rest();
+  }
+
+  /// Counts what is held of the body among what all connections hold. False: it is refused, since that is too much.
+  bool hold_body(std::size_t bytes) {
+    const auto counted = bytes > kCopiedBody ? bytes : 0;
+    context_.body_bytes += counted - held_;
+    held_ = counted;
+    if (counted == 0 || context_.body_bytes <= kAllBodiesBytes) return true;
+    refusal_ = error_response(
+        503, fmt::format("the server is reading {} MiB of bodies, which is all it takes at once, try again later",
+                         kAllBodiesBytes / 1024 / 1024));
+    return false;
   }
 
   /// More will come then: chunks end in no fewer bytes. Of fewer Beast 1.81 makes an assertion that fails.
@@ -255,6 +276,7 @@ class HttpSession final : public Session {
 
   HttpResponse stop_waiting() {
     auto response = error_response(503, "the server is shutting down");
+    add_cors_headers(request_, response);
     context_.application->on_answered_by_session(&request_, response.status);
     return response;
   }
@@ -350,6 +372,8 @@ class HttpSession final : public Session {
   std::optional<Instant> deadline_;
   bool timed_out_ = false;
   bool continue_said_ = false;
+  /// Of the body, as it is counted in `context_`.
+  std::size_t held_ = 0;
 };
 
 }  // namespace

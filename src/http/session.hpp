@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -8,6 +9,9 @@
 #include "http/message.hpp"
 
 namespace boruta::http {
+
+/// What all connections together may hold of bodies that are being read, small ones not counted.
+inline constexpr std::size_t kAllBodiesBytes = std::size_t{128} * 1024 * 1024;
 
 /// What the sessions of one server share. Thread: the server's executor.
 struct SessionContext {
@@ -20,6 +24,8 @@ struct SessionContext {
   /// A line for each request.
   bool access_log = false;
   bool stopping = false;
+  /// What the sessions hold of bodies.
+  std::size_t body_bytes = 0;
   /// Notified when `stopping` was set.
   runtime::Signal stop;
 };

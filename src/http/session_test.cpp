@@ -442,6 +442,7 @@ TEST_F(SessionTest, EndsAWaitWith503WhenTheServerStops) {
   const auto answer = stop();
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n")) << answer;
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("Vary: Origin\r\n"), std::string::npos);
   EXPECT_EQ(application_.by_session, std::vector<std::string>{"/wait 503"});
   EXPECT_TRUE(application_.cancelled);
   EXPECT_TRUE(wire_.closed);

@@ -29,8 +29,9 @@ std::string errno_text(const std::filesystem::path& path, int error) {
   return fmt::format("{}: {}", path.native(), std::generic_category().message(error));
 }
 
-std::expected<std::string, std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+std::expected<std::string, std::string> read_file(const std::filesystem::path& path, std::size_t limit, LastLink link) {
+  const int no_link = link == LastLink::kRefused ? O_NOFOLLOW : 0;
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_link));
   if (!file.valid()) return std::unexpected(errno_text(path, errno));
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return std::unexpected(errno_text(path, errno));

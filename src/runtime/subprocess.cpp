@@ -55,10 +55,36 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& extr
 
 struct Child {
   pid_t pid = -1;
-  int pidfd = -1;
-  int errors = -1;
-  /// A file without a name that takes standard output; -1: nobody wants it.
-  int output = -1;
+  Descriptor pidfd;
+  Descriptor errors;
+  /// Not valid: nobody wants it.
+  Descriptor output;
+};
+
+struct Pipe {
+  /// Never blocks.
+  Descriptor ours;
+  Descriptor theirs;
+};
+
+/// Not valid with errno set where there is none to be had.
+Pipe make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return {};
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  return {.ours = Descriptor(ends[0]), .theirs = Descriptor(ends[1])};
+}
+
+/// What a program said, as far as it is kept.
+struct Heard {
+  std::string output;
+  std::string tail;
+
+  void add_output(std::string_view bytes) { output += bytes.substr(0, kOutputBytes - output.size()); }
+  void add_error(std::string_view bytes) {
+    tail += bytes;
+    if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+  }
 };
 
 /// A file in memory with `content`, read from its beginning: unlike a pipe it holds any amount while nobody reads.
@@ -73,13 +99,6 @@ int make_memory_file(const char* name, std::string_view content) {
   if (fd >= 0 && content.empty() && ::lseek(fd, 0, SEEK_SET) == 0) return fd;
   if (fd >= 0) ::close(fd);
   return -1;
-}
-
-std::string read_memory_file(int fd) {
-  std::string content(kOutputBytes, '\0');
-  const ssize_t got = ::pread(fd, content.data(), content.size(), 0);
-  content.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-  return content;
 }
 
 /// Releases what posix_spawn needed.
@@ -129,14 +148,12 @@ void prepare_settings(SpawnSettings& settings, int input, int output, int errors
 std::expected<Child, std::string> spawn(const Program& program) {
   const Descriptor input(program.input.empty() ? -1 : make_memory_file("input", program.input));
   if (!input.valid() && !program.input.empty()) return system_failure();
-  Descriptor output(program.keep_output ? make_memory_file("output", {}) : -1);
-  if (!output.valid() && program.keep_output) return system_failure();
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return system_failure();
-  Descriptor errors(pipe_ends[0]);
-  const Descriptor child_errors(pipe_ends[1]);
+  auto output = program.keep_output ? make_pipe() : Pipe();
+  if (!output.ours.valid() && program.keep_output) return system_failure();
+  auto errors = make_pipe();
+  if (!errors.ours.valid()) return system_failure();
   SpawnSettings settings;
-  prepare_settings(settings, input.get(), output.get(), child_errors.get());
+  prepare_settings(settings, input.get(), output.theirs.get(), errors.theirs.get());
   const auto environment = merged_environment(program.environment);
   Child child;
   const int error = ::posix_spawnp(&child.pid, program.argv.front().c_str(), &settings.files, &settings.attributes,
@@ -144,39 +161,52 @@ std::expected<Child, std::string> spawn(const Program& program) {
   if (error != 0) {
     return std::unexpected(fmt::format("{}: {}", program.argv.front(), std::generic_category().message(error)));
   }
-  child.errors = errors.release();
-  child.output = output.release();
-  ::fcntl(child.errors, F_SETFL, O_NONBLOCK);
-  child.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0));
+  child.errors = std::move(errors.ours);
+  child.output = std::move(output.ours);
+  child.pidfd = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0)));
   return child;
 }
 
-/// Appends what can be read now, keeping the end of it. False at the end of the stream.
-bool drain(int fd, std::string& tail) {
-  char buffer[1024];
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+/// Hands to `keep` what can be read now, as much as a pipe holds: one that writes without a rest would keep us from
+/// looking at the time. False at the end of the stream.
+template <class Keep>
+bool drain(const Descriptor& stream, Keep keep) {
+  constexpr int kPipeful = 16;
+  char buffer[4096];
+  for (int i = 0; i < kPipeful; ++i) {
+    const ssize_t got = ::read(stream.get(), buffer, sizeof buffer);
     if (got == 0) return false;
     if (got < 0) return errno == EAGAIN || errno == EINTR;
-    tail.append(buffer, static_cast<std::size_t>(got));
-    if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+    keep(std::string_view(buffer, static_cast<std::size_t>(got)));
   }
+  return true;
+}
+
+bool drain_errors(const Child& child, Heard& heard) {
+  return drain(child.errors, [&](std::string_view bytes) { heard.add_error(bytes); });
+}
+
+bool drain_output(const Child& child, Heard& heard) {
+  return drain(child.output, [&](std::string_view bytes) { heard.add_output(bytes); });
 }
 
 /// Returns when the program has ended by itself (kExited), or why it must be killed.
-ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop,
-                        std::string& tail) {
-  bool reading = true;
+ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const std::stop_token& stop, Heard& heard) {
+  bool errors = true;
+  bool output = child.output.valid();
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
     if (left.count() <= 0) return ProgramEnd::kTimedOut;
     if (stop.stop_requested()) return ProgramEnd::kStopped;
     const auto slice = stop.stop_possible() ? std::min(left, kStopPoll) : left;
     // The program's end is what counts: a daemon that it left may hold its standard error open for ever.
-    pollfd waits[2] = {{child.pidfd, POLLIN, 0}, {reading ? child.errors : -1, POLLIN, 0}};
+    pollfd waits[3] = {{child.pidfd.get(), POLLIN, 0},
+                       {errors ? child.errors.get() : -1, POLLIN, 0},
+                       {output ? child.output.get() : -1, POLLIN, 0}};
     const int timeout_ms = static_cast<int>(std::min<std::int64_t>(slice.count(), 60'000));
-    if (::poll(waits, 2, timeout_ms) < 0 && errno != EINTR) return ProgramEnd::kTimedOut;
-    if (waits[1].revents != 0) reading = drain(child.errors, tail);
+    if (::poll(waits, 3, timeout_ms) < 0 && errno != EINTR) return ProgramEnd::kTimedOut;
+    if (waits[1].revents != 0) errors = drain_errors(child, heard);
+    if (waits[2].revents != 0) output = drain_output(child, heard);
     if (waits[0].revents != 0) return ProgramEnd::kExited;
   }
 }
@@ -186,25 +216,21 @@ ProgramEnd wait_for_end(const Child& child, Steady::time_point deadline, const s
 std::expected<ProgramResult, std::string> run_program(const Program& program, const std::stop_token& stop) {
   const auto child = spawn(program);
   if (!child) return std::unexpected(child.error());
-  std::string tail;
+  Heard heard;
   ProgramResult result;
   const auto deadline = Steady::now() + std::chrono::duration_cast<Steady::duration>(program.limit);
   // A kernel without pidfd_open (before 5.3) can't wait for both; such a program is killed and said to have timed out.
-  result.end = child->pidfd < 0 ? ProgramEnd::kTimedOut : wait_for_end(*child, deadline, stop, tail);
+  result.end = child->pidfd.valid() ? wait_for_end(*child, deadline, stop, heard) : ProgramEnd::kTimedOut;
   if (result.end != ProgramEnd::kExited) ::kill(-child->pid, SIGKILL);
   int status = 0;
   while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
-  drain(child->errors, tail);
-  ::close(child->errors);
-  if (child->pidfd >= 0) ::close(child->pidfd);
+  drain_errors(*child, heard);
+  drain_output(*child, heard);
   if (result.end == ProgramEnd::kExited && WIFSIGNALED(status)) result.end = ProgramEnd::kSignalled;
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-  result.last_line = last_line_of(tail);
-  if (child->output >= 0) {
-    result.output = read_memory_file(child->output);
-    ::close(child->output);
-  }
+  result.last_line = last_line_of(heard.tail);
+  result.output = std::move(heard.output);
   return result;
 }
 

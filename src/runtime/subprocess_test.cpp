@@ -63,6 +63,19 @@ TEST(Subprocess, IsKilledWithItsChildrenWhenItsTimeIsUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
 }
 
+TEST(Subprocess, IsKilledInTimeAlsoWhenItNeverStopsWriting) {
+  for (const auto* script : {"yes", "yes >&2"}) {
+    auto program = shell(script);
+    program.limit = 200ms;
+    const auto start = std::chrono::steady_clock::now();
+    const auto result = run_program(program);
+    ASSERT_TRUE(result.has_value()) << result.error();
+    EXPECT_EQ(result->end, ProgramEnd::kTimedOut);
+    EXPECT_LE(result->output.size(), 65'536U);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+  }
+}
+
 TEST(Subprocess, ThatIsMissingIsNamed) {
   const auto result = run_program({.argv = {"/no/such/program"}});
   ASSERT_FALSE(result.has_value());

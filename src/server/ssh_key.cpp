@@ -11,18 +11,15 @@
 #include <memory>
 #include <vector>
 
+#include "base/free_with.hpp"
 #include "server/public_key.hpp"
 
 namespace boruta::server {
 namespace {
 
-template <class T, auto Free>
-struct FreeWith {
-  void operator()(T* pointer) const { Free(pointer); }
-};
-using Bio = std::unique_ptr<BIO, FreeWith<BIO, BIO_free_all>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY, EVP_PKEY_free>>;
-using BigNumber = std::unique_ptr<BIGNUM, FreeWith<BIGNUM, BN_free>>;
+using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using BigNumber = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
 
 void append_string(std::vector<unsigned char>& blob, const std::vector<unsigned char>& bytes) {
   const auto length = static_cast<std::uint32_t>(bytes.size());

@@ -67,7 +67,7 @@ def end_agents(farm):
 
     def is_root_part(command):
         program, _, arguments = command.partition(b"\0")
-        return program.endswith(b"/dryad-root") and directory in arguments
+        return program.rpartition(b"/")[2] == b"dryad-root" and directory in arguments
     wait_for(lambda: not any(is_root_part(command) for _, _, command in processes()), 60, "dryad-root having ended")
 
 

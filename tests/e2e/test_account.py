@@ -1,14 +1,19 @@
 """The throw-away account behind the system's sshd, for real: needs root, and touches only an account of its own."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import pwd
 import shlex
 import signal
 import socket
 import subprocess
+import termios
 import time
+
+import pytest
 
 from account import AGENT, USER, a_system_sshd, account_config, account_dryad, exists, needs_an_account, state_file
 from farm import BIN, pids_with, tell, wait_for
@@ -182,6 +187,54 @@ def test_either_part_ends_with_the_other(farm, sshd_port):
     access = farm.user("alice")
     number = access.file({"board": "x"})
     assert farm.ssh(access.acquire(number), "id", "-un").out.strip() == USER
+
+
+def in_terminal(farm, dryad):
+    """Its agent, started by a shell that root has open in a terminal of its own; and what is typed into that."""
+    typed, terminal = pty.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    # The shell itself leads the session.
+    argv = ["sh", "-c", '"$@"; exit', "sh", BIN / "dryad", "--config", dryad.config]
+    shell = subprocess.Popen(argv, stdin=terminal, stdout=terminal, stderr=terminal, preexec_fn=take_terminal)
+    os.close(terminal)
+    farm.admin().await_worker(dryad.uuid, "MAINTENANCE")
+    return shell, typed
+
+
+def test_an_agent_without_rights_has_no_terminal_to_type_into(farm, sshd_port):
+    farm.start_server()
+    dryad = farm.make_dryad("real", {"board": "x"}, access="account", more=account_config(sshd_port))
+    shell, typed = in_terminal(farm, dryad)
+    try:
+        agent, = pathlib.Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text().split()
+        assert status_of(agent)["Uid"].split()[0] == str(pwd.getpwnam(AGENT).pw_uid)
+        terminal_of = {pid: int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[4])
+                       for pid in (shell.pid, agent)}
+        assert terminal_of[shell.pid] != 0 and terminal_of[agent] == 0
+        os.write(typed, b"\x03")
+        wait_for(lambda: not pathlib.Path(f"/proc/{agent}").exists(), 10, "Ctrl-C ending it all the same")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(typed)
+
+
+@pytest.mark.parametrize("owner, mode", [(1, 0o644), (0, 0o664), (0, 0o646)])
+def test_a_config_that_others_can_change_is_refused(farm, sshd_port, owner, mode):
+    farm.start_server()
+    dryad = farm.make_dryad("real", access="account", more=account_config(sshd_port))
+    os.chown(dryad.config, owner, 0)
+    dryad.config.chmod(mode)
+    dryad.start()
+    assert dryad.process.wait() == 77
+    assert f"chown root {dryad.config} && chmod go-w {dryad.config}" in dryad.process.text()
+    checked = subprocess.run([BIN / "dryad", "check", "--config", dryad.config], capture_output=True, text=True,
+                             timeout=20, check=False)
+    assert checked.returncode == 77 and "wrong  config " in checked.stdout, checked
 
 
 def test_an_agent_that_was_root_hands_its_state_over(farm, sshd_port):

@@ -339,5 +339,6 @@ def test_install_puts_programs_and_units_in_place(farm):
 
 
 def test_the_servers_unit_is_hardened(units):
+    assert "\nLimitCORE=0\n" in units[0].read_text()
     code, said = analyze("security", "--offline=yes", "--threshold=20", units[0])
     assert code == 0, said
