@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <latch>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -87,6 +88,10 @@ class GrpcStream final : public Stream, public std::enable_shared_from_this<Grpc
     context_.TryCancel();
   }
 
+  /// Until nothing of it is in the queue of completions, and nothing comes there any more. Not on the connector's
+  /// thread.
+  void wait_until_ended() { ended_.wait(); }
+
  private:
   void on_started(bool ok) {
     if (!ok) {
@@ -151,6 +156,7 @@ class GrpcStream final : public Stream, public std::enable_shared_from_this<Grpc
     boost::asio::post(executor_, [handler = std::move(handler_), end = to_end(status_)]() mutable {
       handler->on_end(std::move(end));
     });
+    ended_.count_down();
     // This may be gone behind it.
     self_.reset();
   }
@@ -168,6 +174,7 @@ class GrpcStream final : public Stream, public std::enable_shared_from_this<Grpc
   Completion finished_{.stream = this, .then = &GrpcStream::on_finished};
   /// Of the connector's thread.
   bool over_ = false;
+  std::latch ended_{1};
   std::mutex mutex_;
   bool open_ = true;
   bool ready_ = false;
@@ -187,8 +194,12 @@ class GrpcConnector final : public Connector {
   GrpcConnector(const GrpcConnector&) = delete;
   GrpcConnector& operator=(const GrpcConnector&) = delete;
   ~GrpcConnector() override {
+    // A queue that was shut down takes no further operation, not even the one that ends a call.
     for (const auto& opened : streams_) {
-      if (const auto stream = opened.lock()) stream->close();
+      const auto stream = opened.lock();
+      if (!stream) continue;
+      stream->close();
+      stream->wait_until_ended();
     }
     queue_.Shutdown();
     thread_.join();

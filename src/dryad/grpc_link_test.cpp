@@ -104,6 +104,27 @@ TEST_F(GrpcLinkTest, CarriesMessagesBothWaysInOrder) {
   EXPECT_EQ(server.authorization, "Bearer tok");
 }
 
+TEST_F(GrpcLinkTest, EndsWithItsStreamOpen) {
+  const TestServer server;
+  for (int round = 0; round < 20; ++round) {
+    auto connector = make_grpc_connector({.address = server.address(), .ca_pem = {}, .token = Secret("tok")},
+                                         context_.get_executor());
+    auto guard = asio::make_work_guard(context_);
+    bool ended = false;
+    StreamHandler handler{.on_message = [&](const agent::ToAgent&) { guard.reset(); },
+                          .on_end = [&](const StreamEnd&) { ended = true; }};
+    const auto stream = connector->open(std::move(handler));
+    stream->send(agent::Register{});
+    context_.run_for(20s);
+    context_.restart();
+    connector.reset();
+    stream->send(agent::Heartbeat{});
+    context_.run_for(20s);
+    context_.restart();
+    EXPECT_TRUE(ended);
+  }
+}
+
 TEST_F(GrpcLinkTest, GivesTheServersWordsWhenItRefuses) {
   for (const auto code : {grpc::StatusCode::PERMISSION_DENIED, grpc::StatusCode::UNAUTHENTICATED,
                           grpc::StatusCode::INVALID_ARGUMENT, grpc::StatusCode::ALREADY_EXISTS}) {
