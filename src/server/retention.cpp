@@ -41,8 +41,12 @@ Task<std::expected<void, Refusal>> Retention::begin() {
 }
 
 Task<void> Retention::run() {
-  while (co_await pass()) {
-    if (!co_await runtime::sleep_for(coordinator_.clock(), pace().step)) co_return;
+  const auto step = pace().step;
+  while (true) {
+    const bool goes_on = co_await pass();
+    if (!goes_on) co_return;
+    const bool slept = co_await runtime::sleep_for(coordinator_.clock(), step);
+    if (!slept) co_return;
   }
 }
 
@@ -50,7 +54,9 @@ Task<bool> Retention::pass() {
   if (!co_await forget_requests()) co_return false;
   const auto now = coordinator_.clock().now().wall;
   const bool due = !checkpoint_at_ || now - *checkpoint_at_ >= pace().checkpoint;
-  if (keep_events_ > Duration::zero() && due && !co_await write_checkpoint()) co_return false;
+  if (keep_events_ > Duration::zero() && due) {
+    if (!co_await write_checkpoint()) co_return false;
+  }
   co_return co_await tidy();
 }
 
@@ -96,7 +102,8 @@ Task<bool> Retention::tidy() {
 
 Task<bool> Retention::rest(Instant since) {
   const auto worked = coordinator_.clock().now().lease - since;
-  co_return co_await runtime::sleep_for(coordinator_.clock(), std::max(kLeastRest, kRestPerWork * worked));
+  const auto pause = std::max<Duration>(kLeastRest, kRestPerWork * worked);
+  co_return co_await runtime::sleep_for(coordinator_.clock(), pause);
 }
 
 }  // namespace boruta::server
