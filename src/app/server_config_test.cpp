@@ -108,6 +108,9 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
       {"[limits]\nrequests_per_second = -1", "f:2: limits.requests_per_second = -1: a number from 0 to 1000000 is"},
       {"[tls]\nkey = \"server.key\"", "f:2: tls.key = \"server.key\": a path from / on is expected"},
       {"[tls]\nkey = \"/server.key\"", "f:1: tls needs both certificate and key"},
+      {"[retention]\nevents = \"23h\"", "f:2: retention.events = \"23h\": 0s, for ever, or a duration from 24h to"},
+      {"[retention]\nrequests = \"9d\"\n[scheduling]\norder = \"fair\"",
+       "f:1: retention.requests, 216h, is shorter than 240h, which is 10 times scheduling.half_life"},
       {"lease = ", "f:1: "},
   };
   for (const auto& [text, error] : cases) {
@@ -115,6 +118,21 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
     ASSERT_FALSE(config.has_value()) << text;
     EXPECT_TRUE(config.error().front().starts_with(error)) << text << " gave: " << config.error().front();
   }
+}
+
+TEST(ServerConfig, TakesHowLongRequestsAndEventsAreKept) {
+  const auto config = parse_server_config("[retention]\nrequests = \"400d\"\nevents = \"1d\"", "f");
+  ASSERT_TRUE(config.has_value()) << config.error().front();
+  EXPECT_EQ(config->policy.keep_requests, 400 * 24h);
+  EXPECT_EQ(config->keep_events, 24h);
+}
+
+TEST(ServerConfig, KeepsRequestsAsLongAsTheirUseCounts) {
+  const auto kept = [](const char* text) { return parse_server_config(text, "f").value().policy.keep_requests; };
+  EXPECT_EQ(kept(""), 90 * 24h);
+  EXPECT_EQ(kept("[retention]\nrequests = \"0s\"\n[scheduling]\norder = \"fair\""), 0s);
+  EXPECT_EQ(kept("[scheduling]\norder = \"fair\"\nhalf_life = \"30d\""), 300 * 24h);
+  EXPECT_EQ(kept("[scheduling]\nhalf_life = \"30d\""), 90 * 24h);
 }
 
 TEST(ServerConfig, ListensInPlainTextBeyondLoopbackOnlyIfToldSo) {

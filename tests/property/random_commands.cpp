@@ -25,7 +25,7 @@ WorkerUuid known_worker(const farm::Farm& farm, std::uint8_t number) {
 /// One of the newest requests: old ones have ended.
 RequestId some_request(const farm::Farm& farm, std::uint8_t number) {
   constexpr std::uint64_t kRecent = 12;
-  const auto size = farm.requests().size();
+  const auto size = farm.requests().last_id().value;
   const auto back = number % kRecent;
   return RequestId{size > back ? size - back : size + 1};
 }
@@ -107,6 +107,21 @@ farm::CommandBody key_or_record(const RandomStep& step) {
       return farm::NoteTokenUse{.id = {1}};
     default:
       return key(step);
+  }
+}
+
+/// What the server does by itself.
+farm::CommandBody of_server(const RandomStep& step, RequestId id) {
+  switch (step.second % 4) {
+    case 0:
+      return farm::StartServer{};
+    case 1:
+      return farm::ForgetRequests{};
+    case 2:
+      if (step.first % 4 == 0) return farm::WriteCheckpoint{};
+      [[fallthrough]];
+    default:
+      return farm::MoveTunnel{.id = id, .port = 30'000};
   }
 }
 
@@ -264,8 +279,7 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
     case 29:
       return by_user(key_or_record(step));
     default:
-      if (step.second % 4 == 0) return by_server(farm::StartServer{});
-      return by_server(farm::MoveTunnel{.id = id, .port = 30'000});
+      return by_server(of_server(step, id));
   }
 }
 
