@@ -1,10 +1,10 @@
 #include "base/instant.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
 #include <limits>
+#include <ranges>
+#include <span>
 
 #include "base/ascii.hpp"
 
@@ -16,45 +16,65 @@ namespace chr = std::chrono;
 constexpr int kFirstYear = 1678;
 constexpr int kLastYear = 2261;
 
-void append_digits(std::string& out, std::int64_t number, std::size_t digits) {
-  std::array<char, 9> text{};
-  for (auto place = digits; place > 0; --place) {
-    text.at(place - 1) = static_cast<char>('0' + number % 10);
+/// Writes `number` with as many digits as there is room.
+void put_digits(std::span<char> room, std::int64_t number) {
+  for (auto& digit : std::views::reverse(room)) {
+    digit = static_cast<char>('0' + number % 10);
     number /= 10;
   }
-  out.append(text.data(), digits);
 }
+
+/// Text of a time, put together where it costs little: times are half of what lists consist of.
+class TimeText {
+ public:
+  void put(char character) { text_.at(size_++) = character; }
+  void put(std::int64_t number, std::size_t digits) {
+    put_digits(std::span(text_).subspan(size_, digits), number);
+    size_ += digits;
+  }
+  void drop_zeros() {
+    while (text_.at(size_ - 1) == '0') --size_;
+  }
+  [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  /// "2006-01-02T15:04:05.123456789+07:00" has 35.
+  std::array<char, 40> text_;
+  std::size_t size_ = 0;
+};
 
 void append_parts(std::string& out, Instant at, std::int16_t offset_minutes, bool with_fraction) {
   const auto local = at + chr::minutes(offset_minutes);
   const auto day = chr::floor<chr::days>(local);
   const chr::year_month_day date(day);
   const chr::hh_mm_ss time(local - day);
-  append_digits(out, static_cast<int>(date.year()), 4);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.month()), 2);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.day()), 2);
-  out.push_back('T');
-  append_digits(out, time.hours().count(), 2);
-  out.push_back(':');
-  append_digits(out, time.minutes().count(), 2);
-  out.push_back(':');
-  append_digits(out, time.seconds().count(), 2);
+  TimeText text;
+  text.put(static_cast<int>(date.year()), 4);
+  text.put('-');
+  text.put(static_cast<unsigned>(date.month()), 2);
+  text.put('-');
+  text.put(static_cast<unsigned>(date.day()), 2);
+  text.put('T');
+  text.put(time.hours().count(), 2);
+  text.put(':');
+  text.put(time.minutes().count(), 2);
+  text.put(':');
+  text.put(time.seconds().count(), 2);
   if (const auto nanoseconds = time.subseconds().count(); with_fraction && nanoseconds != 0) {
-    out.push_back('.');
-    append_digits(out, nanoseconds, 9);
-    out.erase(out.find_last_not_of('0') + 1);
+    text.put('.');
+    text.put(nanoseconds, 9);
+    text.drop_zeros();
   }
   if (offset_minutes == 0) {
-    out.push_back('Z');
-    return;
+    text.put('Z');
+  } else {
+    const int magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
+    text.put(offset_minutes < 0 ? '-' : '+');
+    text.put(magnitude / 60, 2);
+    text.put(':');
+    text.put(magnitude % 60, 2);
   }
-  const int magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
-  out.push_back(offset_minutes < 0 ? '-' : '+');
-  append_digits(out, magnitude / 60, 2);
-  out.push_back(':');
-  append_digits(out, magnitude % 60, 2);
+  out += text.view();
 }
 
 std::string format_parts(Instant at, std::int16_t offset_minutes, bool with_fraction) {
@@ -224,8 +244,10 @@ std::string format_duration_spaced(Duration duration) {
   const auto seconds = chr::floor<chr::seconds>(duration - hours - minutes);
   const auto milliseconds = chr::floor<chr::milliseconds>(duration - hours - minutes - seconds);
   std::string text;
-  const auto add = [&text](auto count, std::string_view unit) {
-    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : " ", count, unit);
+  const auto add = [&text](std::int64_t count, std::string_view unit) {
+    if (count == 0) return;
+    if (!text.empty()) text.push_back(' ');
+    text.append(std::to_string(count)).append(" ").append(unit);
   };
   add(hours.count(), "h");
   add(minutes.count(), "m");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -9,9 +10,32 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-bool needs_care(unsigned char character) {
+constexpr bool is_careful(unsigned char character) {
   return character < 0x20 || character >= 0x80 || character == '"' || character == '\\' || character == '<' ||
          character == '>' || character == '&';
+}
+
+/// By character: most of what is written is text.
+constexpr auto kNeedsCare = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t character = 0; character < table.size(); ++character) {
+    table.at(character) = is_careful(static_cast<unsigned char>(character));
+  }
+  return table;
+}();
+
+bool needs_care(char character) { return kNeedsCare[static_cast<unsigned char>(character)]; }
+
+/// Appends `pieces` at once: one by one they cost more than what is copied.
+template <class... Pieces>
+void append_all(std::string& out, Pieces... pieces) {
+  const auto size = out.size();
+  const auto whole = (size + ... + pieces.size());
+  out.resize_and_overwrite(whole, [&](char* data, std::size_t) {
+    auto* end = data + size;
+    ((end = std::ranges::copy(pieces, end).out), ...);
+    return whole;
+  });
 }
 
 void append_escaped(std::string& out, unsigned char character) {
@@ -59,12 +83,17 @@ std::size_t append_beyond_ascii(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
+  constexpr std::string_view kQuote = "\"";
+  if (std::ranges::none_of(text, needs_care)) {
+    append_all(out, kQuote, text, kQuote);
+    return;
+  }
   out.push_back('"');
   std::size_t plain_from = 0;
   std::size_t at = 0;
   while (at < text.size()) {
     const auto character = static_cast<unsigned char>(text[at]);
-    if (!needs_care(character)) {
+    if (!needs_care(text[at])) {
       ++at;
       continue;
     }
@@ -82,10 +111,8 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void JsonWriter::key(std::string_view name) {
-  separate();
-  out_.push_back('"');
-  out_ += name;
-  out_ += "\":";
+  using namespace std::string_view_literals;
+  append_all(out_, need_comma_ ? ",\""sv : "\""sv, name, "\":"sv);
   need_comma_ = false;
 }
 

@@ -100,7 +100,8 @@ void Coordinator::arm_timer() {
 }
 
 Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command command, Secret secret) {
-  co_await enter();
+  const auto executor = co_await asio::this_coro::executor;
+  if (!is_strand(executor)) co_await enter();
   if (auto refusal = refuse_now(command.actor)) co_return std::unexpected(std::move(*refusal));
   if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto [outcome, seen] = execute(command, std::move(secret));
