@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "base/json.hpp"
 #include "base/utf8.hpp"
@@ -26,15 +27,20 @@ constexpr auto kNeedsCare = [] {
 
 bool needs_care(char character) { return kNeedsCare[static_cast<unsigned char>(character)]; }
 
-/// Appends `pieces` at once: one by one they cost more than what is copied.
-template <class... Pieces>
-void append_all(std::string& out, Pieces... pieces) {
+/// Appends `text` in quotes between `before` and `behind`, where they are given, all at once: what is written are small
+/// pieces, and each step costs more than what it copies.
+void append_quoted(std::string& out, std::string_view text, std::optional<char> before = {},
+                   std::optional<char> behind = {}) {
+  constexpr std::size_t kMostAround = 4;
   const auto size = out.size();
-  const auto whole = (size + ... + pieces.size());
-  out.resize_and_overwrite(whole, [&](char* data, std::size_t) {
+  out.resize_and_overwrite(size + text.size() + kMostAround, [&](char* data, std::size_t) {
     auto* end = data + size;
-    ((end = std::ranges::copy(pieces, end).out), ...);
-    return whole;
+    if (before) *end++ = *before;
+    *end++ = '"';
+    end += text.copy(end, text.size());
+    *end++ = '"';
+    if (behind) *end++ = *behind;
+    return static_cast<std::size_t>(end - data);
   });
 }
 
@@ -83,9 +89,8 @@ std::size_t append_beyond_ascii(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-  constexpr std::string_view kQuote = "\"";
   if (std::ranges::none_of(text, needs_care)) {
-    append_all(out, kQuote, text, kQuote);
+    append_quoted(out, text);
     return;
   }
   out.push_back('"');
@@ -111,8 +116,7 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void JsonWriter::key(std::string_view name) {
-  using namespace std::string_view_literals;
-  append_all(out_, need_comma_ ? ",\""sv : "\""sv, name, "\":"sv);
+  append_quoted(out_, name, need_comma_ ? std::optional(',') : std::nullopt, ':');
   need_comma_ = false;
 }
 

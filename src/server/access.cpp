@@ -16,11 +16,11 @@ constexpr std::string_view kTokenPrefix = "boruta_";
 
 std::string hex(std::span<const unsigned char> bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '0');
+  auto digit = text.begin();
   for (const auto byte : bytes) {
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 0xFU]);
+    *digit++ = kDigits[byte >> 4U];
+    *digit++ = kDigits[byte & 0xFU];
   }
   return text;
 }

@@ -105,7 +105,8 @@ Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command com
   if (auto refusal = refuse_now(command.actor)) co_return std::unexpected(std::move(*refusal));
   if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto [outcome, seen] = execute(command, std::move(secret));
-  if (!co_await durable_.wait(seen.value)) co_return std::unexpected(server_stops());
+  const bool stored = co_await durable_.wait(seen.value);
+  if (!stored) co_return std::unexpected(server_stops());
   co_return outcome;
 }
 
