@@ -32,6 +32,7 @@
 #include "server/metrics.hpp"
 #include "server/reconciler.hpp"
 #include "server/refusal_log.hpp"
+#include "server/retention.hpp"
 #include "store/sqlite_journal.hpp"
 #include "superviser/service.hpp"
 #include "superviser/tls_files.hpp"
@@ -151,6 +152,7 @@ class Server {
         health_checks_(&core.coordinator(), &agents_, config.healthcheck_every),
         quarantine_(&core.coordinator(), config.quarantine),
         feed_(&core.coordinator()),
+        retention_(&core.coordinator(), &core.committer(), &feed_, config.keep_events),
         refusals_(&core.coordinator()),
         api_({.coordinator = &core.coordinator(),
               .committer = &core.committer(),
@@ -209,6 +211,7 @@ class Server {
       runtime::log_info("first start: the admin's token was written",
                         {{"file", (config_.data_dir / kAdminTokenFile).string()}});
     }
+    if (const auto begun = co_await retention_.begin(); !begun) co_return std::unexpected(begun.error().detail);
     const auto http = http_.listen(config_.http.host, config_.http.port.value_or(kHttpPort));
     if (!http) co_return std::unexpected(http.error());
     const auto agent_port = superviser_.listen();
@@ -218,6 +221,7 @@ class Server {
     http_tasks_.spawn("http", http_.run());
     tasks.spawn("agents", agents_.run());
     tasks.spawn("refusals", refusals_.run());
+    tasks.spawn("retention", retention_.run());
     tasks.spawn("reload", reload());
     tasks.spawn("reconciler", reconciler_.run(kAskAgainEvery));
     tasks.spawn("health checks", health_checks_.run());
@@ -307,6 +311,7 @@ class Server {
   server::HealthChecks health_checks_;
   server::Quarantine quarantine_;
   server::EventFeed feed_;
+  server::Retention retention_;
   server::RefusalLog refusals_;
   http::Api api_;
   http::HttpServer http_;

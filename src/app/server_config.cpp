@@ -1,6 +1,10 @@
 #include "app/server_config.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
+
+#include "base/limits.hpp"
 
 namespace boruta::app {
 namespace {
@@ -125,6 +129,40 @@ Keys limit_keys(ServerConfig& config) {
   };
 }
 
+/// A creation answers to its Idempotency-Key for so long.
+constexpr Duration kShortestKept = limits::kIdempotencyKept;
+/// What is forgotten no longer counts as use of the farm after a restart: it must count for next to nothing before.
+constexpr int kHalfLivesKept = 10;
+
+Verdict take_age(const toml::node& node, Duration& target) {
+  constexpr Duration kLongest = 100 * 365 * 24h;
+  const auto verdict = config::take_duration(node, 0s, kLongest, target);
+  const bool short_lived = target > 0s && target < kShortestKept;
+  if (verdict.empty() && !short_lived) return {};
+  return fmt::format("0s, for ever, or a duration from {} to {} is expected", format_duration(kShortestKept),
+                     format_duration(kLongest));
+}
+
+Keys retention_keys(ServerConfig& config) {
+  return {
+      {"requests", [&](const auto& node) { return take_age(node, config.policy.keep_requests); }},
+      {"events", [&](const auto& node) { return take_age(node, config.keep_events); }},
+  };
+}
+
+/// Empty, or why requests cannot be forgotten so soon. Where no age was given it is made long enough.
+std::string fit_retention(ServerConfig& config, bool given) {
+  auto& policy = config.policy;
+  const auto least = kHalfLivesKept * policy.half_life;
+  if (policy.order != farm::QueueOrder::kFair || policy.keep_requests == 0s || policy.keep_requests >= least) return {};
+  if (given) {
+    return fmt::format("retention.requests, {}, is shorter than {}, which is {} times scheduling.half_life",
+                       format_duration(policy.keep_requests), format_duration(least), kHalfLivesKept);
+  }
+  policy.keep_requests = least;
+  return {};
+}
+
 Keys tls_keys(ServerConfig& config) {
   return {
       {"certificate", [&](const auto& node) { return config::take_path(node, config.tls_certificate); }},
@@ -181,6 +219,7 @@ Keys top_keys(ServerConfig& config, config::Reader& reader) {
       {"quarantine", reader.table("quarantine", quarantine_keys(config))},
       {"tunnel", reader.table("tunnel", tunnel_keys(config))},
       {"limits", reader.table("limits", limit_keys(config))},
+      {"retention", reader.table("retention", retention_keys(config))},
       {"tls", reader.table("tls", tls_keys(config))},
       {"log", reader.table("log", log_keys(config))},
   };
@@ -196,6 +235,9 @@ std::expected<ServerConfig, config::Errors> parse_server_config(std::string_view
     reader.fail(config::line_of(table, "lease"),
                 fmt::format("lease, {}, is longer than lease_max, {}", format_duration(config.policy.lease),
                             format_duration(config.policy.lease_max)));
+  }
+  if (const auto wrong = fit_retention(config, table["retention"]["requests"].is_string()); !wrong.empty()) {
+    reader.fail(config::line_of(table, "retention"), wrong);
   }
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
     reader.fail(config::line_of(table, "tls"), "tls needs both certificate and key");

@@ -29,7 +29,9 @@ struct ServerConfig {
   bool insecure = false;
   runtime::LogLevel log_level = runtime::LogLevel::kInfo;
   runtime::LogFormat log_format = runtime::LogFormat::kText;
-  farm::Policy policy{.waiting_per_user = 10'000};
+  farm::Policy policy{.waiting_per_user = 10'000, .keep_requests = std::chrono::hours(90 * 24)};
+  /// How long events are kept; zero: for ever.
+  Duration keep_events = std::chrono::hours(90 * 24);
   /// How long a store that cannot be written is waited for before the server exits.
   Duration store_patience = std::chrono::seconds(30);
   /// What is run when something happens to a worker.

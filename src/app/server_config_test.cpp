@@ -37,6 +37,9 @@ advertise = "192.0.2.7"
 requests_per_second = 0
 connections_per_client = 50
 waiting_per_user = 100
+[retention]
+requests = "400d"
+events = "1d"
 [tls]
 certificate = "/etc/boruta/server.pem"
 key = "/etc/boruta/server.key"
@@ -51,6 +54,8 @@ format = "json"
   EXPECT_EQ(config->agent, (HostPort{.host = "10.0.0.1", .port = 7000}));
   EXPECT_FALSE(config->policy.access_control);
   EXPECT_TRUE(config->insecure);
+  EXPECT_EQ(config->policy.keep_requests, 400 * 24h);
+  EXPECT_EQ(config->keep_events, 24h);
   EXPECT_EQ(config->policy.lease, 30min);
   EXPECT_EQ(config->policy.lease_max, 72h);
   EXPECT_EQ(config->policy.claim_within, 0s);
@@ -108,6 +113,9 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
       {"[limits]\nrequests_per_second = -1", "f:2: limits.requests_per_second = -1: a number from 0 to 1000000 is"},
       {"[tls]\nkey = \"server.key\"", "f:2: tls.key = \"server.key\": a path from / on is expected"},
       {"[tls]\nkey = \"/server.key\"", "f:1: tls needs both certificate and key"},
+      {"[retention]\nevents = \"23h\"", "f:2: retention.events = \"23h\": 0s, for ever, or a duration from 24h to"},
+      {"[retention]\nrequests = \"9d\"\n[scheduling]\norder = \"fair\"",
+       "f:1: retention.requests, 216h, is shorter than 240h, which is 10 times scheduling.half_life"},
       {"lease = ", "f:1: "},
   };
   for (const auto& [text, error] : cases) {
@@ -115,6 +123,14 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
     ASSERT_FALSE(config.has_value()) << text;
     EXPECT_TRUE(config.error().front().starts_with(error)) << text << " gave: " << config.error().front();
   }
+}
+
+TEST(ServerConfig, KeepsRequestsAsLongAsTheirUseCounts) {
+  const auto kept = [](const char* text) { return parse_server_config(text, "f").value().policy.keep_requests; };
+  EXPECT_EQ(kept(""), 90 * 24h);
+  EXPECT_EQ(kept("[retention]\nrequests = \"0s\"\n[scheduling]\norder = \"fair\""), 0s);
+  EXPECT_EQ(kept("[scheduling]\norder = \"fair\"\nhalf_life = \"30d\""), 300 * 24h);
+  EXPECT_EQ(kept("[scheduling]\nhalf_life = \"30d\""), 90 * 24h);
 }
 
 TEST(ServerConfig, ListensInPlainTextBeyondLoopbackOnlyIfToldSo) {

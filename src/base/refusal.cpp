@@ -70,6 +70,8 @@ Appearance appearance_of(RefusalCode code) {
       return {429, kGrpcResourceExhausted, "too_many", "{}"};
     case RefusalCode::kTooLarge:
       return {413, kGrpcResourceExhausted, "too_large", "{}"};
+    case RefusalCode::kGone:
+      return {410, kGrpcNotFound, "gone", "{}"};
     case RefusalCode::kUnavailable:
       return {503, kGrpcUnavailable, "unavailable", "{}"};
   }

@@ -28,6 +28,7 @@ enum class RefusalCode : std::uint8_t {
   kKeyReused,           ///< an Idempotency-Key that came before with another body
   kTooMany,             ///< a limit on numbers or rates is reached
   kTooLarge,            ///< a body or head beyond the limit
+  kGone,                ///< it was there once and is kept no longer
   kUnavailable,         ///< shutting down, or the store cannot be written: try again
 };
 

@@ -41,6 +41,7 @@ const std::vector<Row> kTable{
     {RefusalCode::kKeyReused, 422, 3, "key_reused", "ignored",
      "this Idempotency-Key came before with another body: use a new key for a new request"},
     {RefusalCode::kTooMany, 429, 8, "too_many", "slow down", "slow down"},
+    {RefusalCode::kGone, 410, 5, "gone", "it was there", "it was there"},
     {RefusalCode::kTooLarge, 413, 8, "too_large", "1 MiB at most", "1 MiB at most"},
     {RefusalCode::kUnavailable, 503, 14, "unavailable", "stopping", "stopping"}};
 

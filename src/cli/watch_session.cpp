@@ -56,7 +56,7 @@ Task<std::optional<int>> WatchSession::step() {
 Task<std::optional<int>> WatchSession::take(client::StreamNews news) {
   std::optional<int> code;
   if (const auto* at = std::get_if<client::StreamOpened>(&news)) {
-    code = co_await opened(at->position);
+    code = co_await opened(*at);
   } else if (const auto* event = std::get_if<client::Reply<EventInfo>>(&news)) {
     code = co_await tell(*event);
   } else {
@@ -65,15 +65,21 @@ Task<std::optional<int>> WatchSession::take(client::StreamNews news) {
   co_return code;
 }
 
-Task<std::optional<int>> WatchSession::opened(std::uint64_t position) {
-  if (std::exchange(away_, false)) session_->note("boruta: the server is back; nothing was missed");
+Task<std::optional<int>> WatchSession::opened(client::StreamOpened at) {
+  const bool back = std::exchange(away_, false);
+  if (at.missed) {
+    session_->note("boruta: the server is back, but what happened meanwhile is kept no longer and was missed");
+    looked_ = false;
+  } else if (back) {
+    session_->note("boruta: the server is back; nothing was missed");
+  }
   if (looked_) co_return std::nullopt;
   if (!options_.selection.request) {
     looked_ = true;
     session_->note(fmt::format("watching {}; Ctrl-C ends it", options_.title));
     co_return std::nullopt;
   }
-  const auto code = co_await look(*options_.selection.request, position);
+  const auto code = co_await look(*options_.selection.request, at.position);
   if (code) co_return *code;
   // Away again already: the stream notices as well, and the look is taken when it is back.
   if (!interrupts_.any() && !client::is_temporary(code.error())) session_->fail(code.error());

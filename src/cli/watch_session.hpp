@@ -32,7 +32,7 @@ class WatchSession {
   /// Awaits one piece of news and tells it. A code ends the watch.
   Task<std::optional<int>> step();
   Task<std::optional<int>> take(client::StreamNews news);
-  Task<std::optional<int>> opened(std::uint64_t position);
+  Task<std::optional<int>> opened(client::StreamOpened at);
   /// Tells how the request stands; the exit code when it had ended before `position`.
   Task<client::Answer<std::optional<int>>> look(RequestId id, std::uint64_t position);
   Task<std::optional<int>> tell(client::Reply<client::EventInfo> event);

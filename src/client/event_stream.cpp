@@ -78,7 +78,13 @@ Task<Answer<StreamNews>> EventStream::next() {
     if (went_on) continue;
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (aborted_ || cancelled != asio::cancellation_type::none) break;
-    if (!may_pass(went_on.error())) co_return std::unexpected(std::move(went_on.error()));
+    // From here on it cannot go on: it goes on from what is newest.
+    const bool too_old = went_on.error().status == 410 && position_;
+    if (too_old) {
+      position_.reset();
+      missed_ = true;
+    }
+    if (!too_old && !may_pass(went_on.error())) co_return std::unexpected(std::move(went_on.error()));
     co_return lose(std::move(went_on.error()));
   }
   co_return std::unexpected(given_up());
@@ -136,7 +142,7 @@ Answer<std::optional<StreamNews>> EventStream::take(SseMessage message) {
   }
   if (event) return StreamNews(Reply<EventInfo>{.value = std::move(**event), .json = std::move(message.data)});
   if (std::exchange(greeted_, true) || !position_) return std::nullopt;
-  return StreamNews(StreamOpened{.position = *position_});
+  return StreamNews(StreamOpened{.position = *position_, .missed = std::exchange(missed_, false)});
 }
 
 StreamNews EventStream::lose(ApiError why) {

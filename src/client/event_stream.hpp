@@ -38,6 +38,8 @@ struct StreamTimes {
 /// A connection is there; what happens after the event `position` will be told.
 struct StreamOpened {
   std::uint64_t position = 0;
+  /// What happened before, since the connection was lost, is kept no longer, and nobody can tell it any more.
+  bool missed = false;
 };
 
 /// No connection is there; the next call waits for a while and tries again.
@@ -48,7 +50,7 @@ struct StreamLost {
 using StreamNews = std::variant<StreamOpened, Reply<EventInfo>, StreamLost>;
 
 /// The server's events as they happen, over a connection of its own that is opened anew whenever it is lost: from the
-/// first StreamOpened on, no event is missed and none comes twice.
+/// first StreamOpened on, no event is missed, unless a later one says so, and none comes twice.
 /// Thread: the executor it was made with; one call at a time. After cancellation or `abort` it is over.
 class EventStream {
  public:
@@ -89,6 +91,7 @@ class EventStream {
   std::deque<SseMessage> pending_;
   /// Of the last event that was told or passed over.
   std::optional<std::uint64_t> position_;
+  bool missed_ = false;
   std::chrono::nanoseconds delay_{};
   bool open_ = false;
   /// The server has told this connection's position.

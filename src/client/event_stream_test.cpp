@@ -75,7 +75,9 @@ struct Fixture {
   std::string next() {
     const auto news = run(io, stream->next());
     if (!news) return "over: " + news.error().message;
-    if (const auto* opened = std::get_if<StreamOpened>(&*news)) return fmt::format("opened {}", opened->position);
+    if (const auto* opened = std::get_if<StreamOpened>(&*news)) {
+      return fmt::format("opened {}{}", opened->position, opened->missed ? ", missed some" : "");
+    }
     if (const auto* lost = std::get_if<StreamLost>(&*news)) return "lost: " + lost->why.message;
     return fmt::format("event {}", std::get<Reply<EventInfo>>(*news).value.seq);
   }
@@ -167,6 +169,18 @@ TEST(EventStream, TriesOnWhileTheServerIsUnavailable) {
       [&](const Received&) { return ++calls < 4 ? plain(503, R"({"message":"starting"})") : stream_of(greeting(1)); });
   for (int i = 0; i < 3; ++i) EXPECT_EQ(fixture.next(), "lost: starting");
   EXPECT_EQ(fixture.next(), "opened 1");
+}
+
+TEST(EventStream, GoesOnFromWhatIsNewestWhenWhatCameNextIsKeptNoLonger) {
+  Fixture fixture([](const Received& received) {
+    const auto from = received.headers.find("last-event-id");
+    if (from == received.headers.end()) return stream_of(greeting(9));
+    return plain(410, R"({"message":"too old"})");
+  });
+  EXPECT_EQ(fixture.next(), "opened 9");
+  EXPECT_TRUE(fixture.next().starts_with("lost: "));
+  EXPECT_EQ(fixture.next(), "lost: too old");
+  EXPECT_EQ(fixture.next(), "opened 9, missed some");
 }
 
 TEST(EventStream, EndsWhenItIsAbortedWhileItReadsAndWhileItWaits) {

@@ -169,6 +169,25 @@ class Applier {
     farm_.open_requests_.erase(event.id);
   }
 
+  /// Who replays from a checkpoint begins without those that were forgotten since.
+  void operator()(const RequestsForgotten& event) {
+    std::vector<RequestId> ids;
+    for (const auto& range : event.ranges) {
+      for (auto id = range.first; id <= range.last; ++id.value) ids.push_back(id);
+    }
+    farm_.requests_.forget(ids);
+    for (const auto id : ids) {
+      const auto creation = farm_.creations_.find(id);
+      if (creation == farm_.creations_.end()) continue;
+      farm_.remove_creation(creation);
+      touched_.creations.push_back(id);
+    }
+    farm_.forgotten_until_ = std::max(farm_.forgotten_until_.value_or(event.ended_until), event.ended_until);
+    touched_.requests.insert(touched_.requests.end(), ids.begin(), ids.end());
+  }
+
+  void operator()(const Checkpoint& /*event*/) {}
+
   void operator()(const JobStarted& event) {
     change(event.id, [&](Request& request) {
       request.state = RequestState::kInProgress;
@@ -360,7 +379,7 @@ class Applier {
     const auto oldest = [this] { return farm_.creations_.begin(); };
     while (oldest() != farm_.creations_.end() && oldest()->second.at + limits::kIdempotencyKept <= event_.at) {
       touched_.creations.push_back(oldest()->first);
-      farm_.remove_oldest_creation();
+      farm_.remove_creation(oldest());
     }
     farm_.add_creation(Creation{.request = event.id,
                                 .owner = event.owner,

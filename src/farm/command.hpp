@@ -198,11 +198,19 @@ struct NoteRefusal {
   std::uint64_t times = 1;
 };
 
+/// Some of the requests that ended longer ago than Policy::keep_requests are forgotten, so few that nobody has to wait
+/// for it. No event: there are none.
+struct ForgetRequests {};
+
+/// The journal may be read from here on.
+struct WriteCheckpoint {};
+
 using CommandBody = std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker,
                                  SetWorkerState, SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent,
                                  SetFail, NoteWorker, FinishPrepare, FinishGrant, FinishEndJob, FinishMaintenance,
                                  MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings, SetGroupCeilings, DeleteUser,
-                                 CreateToken, RevokeToken, AddUserKey, RemoveUserKey, NoteTokenUse, NoteRefusal>;
+                                 CreateToken, RevokeToken, AddUserKey, RemoveUserKey, NoteTokenUse, NoteRefusal,
+                                 ForgetRequests, WriteCheckpoint>;
 
 struct Command {
   Actor actor;

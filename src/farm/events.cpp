@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kKinds{
     "worker state changed",  "worker prepared",    "worker cleaned",      "worker told",
     "worker noted",          "worker drain set",   "worker groups set",   "worker deregistered",
     "user ceilings set",     "group ceilings set", "user key added",      "user key removed",
-    "job keys changed",      "token used",         "action refused"};
+    "job keys changed",      "token used",         "action refused",      "requests forgotten",
+    "checkpoint"};
 
 constexpr std::string_view kNothing;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -7,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "farm/rows.hpp"
 #include "farm/types.hpp"
 
 /// What happened. Events are the truth: applying them in order to an empty farm gives the farm.
@@ -355,6 +357,33 @@ struct ActionRefused {
   friend bool operator==(const ActionRefused&, const ActionRefused&) = default;
 };
 
+/// Requests with ids from `first` to `last`, both included.
+struct RequestRange {
+  RequestId first;
+  RequestId last;
+
+  friend bool operator==(const RequestRange&, const RequestRange&) = default;
+};
+
+/// Requests that ended long ago are known no more.
+struct RequestsForgotten {
+  /// In order of their ids.
+  std::vector<RequestRange> ranges;
+  /// When the last of them ended.
+  Instant ended_until{};
+
+  friend bool operator==(const RequestsForgotten&, const RequestsForgotten&) = default;
+};
+
+/// What came before is not needed to know the farm as it was here: what ended stands in its row and changes no more,
+/// and all the rest is in `state`.
+struct Checkpoint {
+  /// The farm without requests that had ended. Null in an event that was read from a journal, which gives it apart.
+  std::shared_ptr<const Rows> state;
+
+  friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
+};
+
 /// New kinds go to the end: their place is their name in no store, but the codec's table follows this order.
 using EventBody =
     std::variant<ServerStarted, UserCreated, UserGroupsSet, UserDeleted, TokenCreated, TokenBound, TokenRevoked,
@@ -363,7 +392,7 @@ using EventBody =
                  WorkerChangePending, WorkerConnected, WorkerDisconnected, WorkerLost, WorkerStateChanged,
                  WorkerPrepared, WorkerCleaned, WorkerTold, WorkerNoted, WorkerDrainSet, WorkerGroupsSet,
                  WorkerDeregistered, UserCeilingsSet, GroupCeilingsSet, UserKeyAdded, UserKeyRemoved, JobKeysChanged,
-                 TokenUsed, ActionRefused>;
+                 TokenUsed, ActionRefused, RequestsForgotten, Checkpoint>;
 
 struct Event {
   EventSeq seq;

@@ -30,6 +30,7 @@ Instant end_of(const Job& job, const Policy& policy) {
 
 Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
   last_event_ = rows.last_event;
+  forgotten_until_ = rows.forgotten_until;
   for (const auto& user : rows.users) {
     users_.emplace(user.id, user);
     if (!user.deleted) users_by_name_.emplace(user.name, user.id);
@@ -53,6 +54,7 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     }
     requests_.append(std::move(request));
   }
+  requests_.skip_to(rows.last_request);
   for (const auto& key : rows.user_keys) {
     user_keys_.emplace(key.id, key);
     if (!key.removed) keys_by_user_[key.user].insert(key.id);
@@ -112,12 +114,11 @@ void Farm::add_creation(Creation creation) {
   creations_.emplace(creation.request, std::move(creation));
 }
 
-void Farm::remove_oldest_creation() {
-  const auto oldest = creations_.begin();
-  const auto by_key = creations_by_key_.find(std::pair(oldest->second.owner, oldest->second.key));
+void Farm::remove_creation(std::map<RequestId, Creation>::iterator creation) {
+  const auto by_key = creations_by_key_.find(std::pair(creation->second.owner, creation->second.key));
   // A key that came again after its time belongs to the later request.
-  if (by_key != creations_by_key_.end() && by_key->second == oldest->first) creations_by_key_.erase(by_key);
-  creations_.erase(oldest);
+  if (by_key != creations_by_key_.end() && by_key->second == creation->first) creations_by_key_.erase(by_key);
+  creations_.erase(creation);
 }
 
 UserId Farm::next_user_id() const { return UserId{users_.empty() ? 1 : users_.rbegin()->first.value + 1}; }
@@ -149,7 +150,19 @@ std::optional<std::uint16_t> Farm::free_tunnel_port() const {
 }
 
 Rows Farm::rows() const {
-  Rows rows{.last_event = last_event_};
+  auto rows = open_rows();
+  rows.requests.clear();
+  rows.requests.reserve(requests_.size());
+  const auto& columns = requests_.columns();
+  for (auto id = columns.first_from({1}); id; id = columns.first_from({id->value + 1})) {
+    const auto request = requests_.find(*id);
+    rows.requests.push_back(*request);
+  }
+  return rows;
+}
+
+Rows Farm::open_rows() const {
+  Rows rows{.last_event = last_event_, .last_request = requests_.last_id(), .forgotten_until = forgotten_until_};
   const auto values = [](const auto& map, auto& out) {
     for (const auto& [key, value] : map) out.push_back(value);
   };
@@ -159,11 +172,8 @@ Rows Farm::rows() const {
   values(workers_, rows.workers);
   values(creations_, rows.creations);
   values(user_keys_, rows.user_keys);
-  rows.requests.reserve(requests_.size());
-  for (std::uint64_t id = 1; id <= requests_.size(); ++id) {
-    const auto request = requests_.find(RequestId{id});
-    rows.requests.push_back(*request);
-  }
+  rows.requests.reserve(open_requests_.size());
+  for (const auto id : open_requests_) rows.requests.push_back(*requests_.find_open(id));
   return rows;
 }
 

@@ -59,8 +59,10 @@ class Farm {
   [[nodiscard]] const std::map<TokenId, Token>& tokens() const { return tokens_; }
   /// Also revoked and expired ones.
   [[nodiscard]] const Token* find_token(std::string_view hash) const;
-  /// Of all requests.
+  /// Of all requests that are known.
   [[nodiscard]] const ListColumns& list_columns() const { return requests_.columns(); }
+  /// As Rows::forgotten_until.
+  [[nodiscard]] std::optional<Instant> forgotten_until() const { return forgotten_until_; }
   /// By the request that was filed, so the oldest first.
   [[nodiscard]] const std::map<RequestId, Creation>& creations() const { return creations_; }
   /// What `owner` has filed under `key`, maybe long ago.
@@ -89,6 +91,8 @@ class Farm {
   [[nodiscard]] std::optional<std::uint16_t> free_tunnel_port() const;
 
   [[nodiscard]] Rows rows() const;
+  /// The same without requests that have ended.
+  [[nodiscard]] Rows open_rows() const;
 
  private:
   friend class Applier;
@@ -103,8 +107,7 @@ class Farm {
   Worker& add_worker(Worker worker);
   void remove_worker(WorkerUuid uuid);
   void add_creation(Creation creation);
-  /// REQUIRES: there is one.
-  void remove_oldest_creation();
+  void remove_creation(std::map<RequestId, Creation>::iterator creation);
   void move_timeout(WorkerUuid uuid, std::optional<Instant> from, std::optional<Instant> to);
   void mark_port(const Request& request, bool used);
   /// The search for a free port goes on behind this one, so that a port that was just left is taken again last.
@@ -113,6 +116,7 @@ class Farm {
 
   Policy policy_;
   EventSeq last_event_;
+  std::optional<Instant> forgotten_until_;
   RequestTable requests_;
   std::map<WorkerUuid, Worker> workers_;
   std::map<UserId, User> users_;

@@ -166,17 +166,17 @@ bool is_unfiltered(const RequestFilter& filter) {
 template <class Visit>
 void visit_candidates(const Farm& farm, const RequestQuery& query, Visit visit) {
   const auto& filter = query.filter;
-  const std::uint64_t size = farm.requests().size();
+  const auto& columns = farm.list_columns();
   if (filter.ids) {
     for (const auto id : std::set<RequestId>(filter.ids->begin(), filter.ids->end())) {
-      if (id.value > 0 && id.value <= size) visit(id);
+      if (columns.holds(id)) visit(id);
     }
   } else if (filter.states && std::ranges::none_of(*filter.states, is_terminal)) {
     for (const auto id : farm.open_requests()) visit(id);
   } else if (travels_upwards(query.paging)) {
-    for (std::uint64_t id = 1; id <= size; ++id) visit(RequestId{id});
+    for (auto id = columns.first_from({1}); id; id = columns.first_from({id->value + 1})) visit(*id);
   } else {
-    for (std::uint64_t id = size; id > 0; --id) visit(RequestId{id});
+    for (auto id = columns.last_to(columns.last_id()); id; id = columns.last_to({id->value - 1})) visit(*id);
   }
 }
 
@@ -197,24 +197,27 @@ Page<FoundRequest> page_by(const Farm& farm, const RequestQuery& query, KeyOf ke
   return page;
 }
 
-/// The page by id of all requests: ids are dense, so it is a range.
+/// The page by id of all requests: it is found without looking at those before it.
 Page<FoundRequest> page_of_all(const Farm& farm, const RequestQuery& query) {
   const auto& paging = query.paging;
-  const std::uint64_t size = farm.requests().size();
-  const bool ascending = paging.order == SortOrder::kAscending;
+  const auto& columns = farm.list_columns();
   const bool upwards = travels_upwards(paging);
-  // What lies beyond the border is [first, last], walked towards one of its ends.
-  const std::uint64_t first = upwards && query.border ? query.border->value + 1 : 1;
-  const std::uint64_t last = !upwards && query.border ? query.border->value - 1 : size;
-  const std::uint64_t beyond = last + 1 - first;
-  const auto count = std::min<std::uint64_t>(beyond, paging.limit);
-  const std::uint64_t lowest = upwards ? first : last + 1 - count;
-  Page<FoundRequest> page{.items = {}, .total = size, .remaining = beyond - count};
-  page.items.reserve(count);
-  for (std::uint64_t place = 0; place < count; ++place) {
-    const std::uint64_t id = ascending ? lowest + place : lowest + count - 1 - place;
-    page.items.push_back(farm.find_request(RequestId{id}));
+  std::size_t beyond = columns.size();
+  if (query.border) beyond = columns.count_before(*query.border);
+  if (query.border && upwards) beyond = columns.size() - beyond - 1;
+  const auto count = std::min<std::size_t>(beyond, paging.limit);
+  std::vector<RequestId> ids;
+  ids.reserve(count);
+  RequestId from = upwards ? RequestId{} : columns.last_id();
+  if (query.border) from = RequestId{upwards ? query.border->value + 1 : query.border->value - 1};
+  while (ids.size() < count) {
+    ids.push_back(upwards ? *columns.first_from(from) : *columns.last_to(from));
+    from = RequestId{upwards ? ids.back().value + 1 : ids.back().value - 1};
   }
+  if (paging.direction == PageDirection::kBackward) std::ranges::reverse(ids);
+  Page<FoundRequest> page{.items = {}, .total = columns.size(), .remaining = beyond - count};
+  page.items.reserve(count);
+  for (const auto id : ids) page.items.push_back(farm.find_request(id));
   return page;
 }
 

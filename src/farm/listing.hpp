@@ -69,8 +69,8 @@ struct Page {
   std::size_t remaining = 0;
 };
 
-/// Ties go by id, in the same order. States are ordered by their names. By id and without filter it costs what the
-/// page has, whatever the number of requests; else it looks at all of them, at a few bytes each. kPageBorderNotFound:
+/// Ties go by id, in the same order. States are ordered by their names. By id and without filter it costs little
+/// more than the page has, whatever the number of requests; else it looks at all of them, at a few bytes each. kPageBorderNotFound:
 /// there is no such border.
 [[nodiscard]] std::expected<Page<FoundRequest>, Refusal> list_requests(const Farm& farm, const RequestQuery& query);
 

@@ -82,7 +82,9 @@ Farm some_requests() {
     rows.users.push_back(User{.id = UserId{id}, .name = id == 2 ? "bob" : "alice", .deleted = id == 1});
   }
   const auto count = *rc::gen::inRange<std::uint64_t>(0, 20);
-  for (std::uint64_t id = 1; id <= count; ++id) {
+  // Some have been forgotten, maybe so many that whole chunks of ids are empty.
+  const auto gap = *rc::gen::element<std::uint64_t>(1, 1, 2, 700);
+  for (std::uint64_t id = 1; id <= count * gap; id += *rc::gen::inRange<std::uint64_t>(1, gap + 1)) {
     Request request{.id = RequestId{id},
                     .owner = UserId{*rc::gen::inRange<std::uint64_t>(1, 4)},
                     .priority = Priority{*rc::gen::inRange<std::uint8_t>(1, 4)},

@@ -1,9 +1,11 @@
 #include "farm/request_table.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <type_traits>
@@ -156,16 +158,67 @@ void exchange(Archive& archive, AnyRequest& request) {
 }  // namespace
 
 void EndedRequests::add(const Request& request) {
-  const auto place = request.id.value - 1;
-  while (chunks_.size() <= place / kChunk) chunks_.push_back(nullptr);
-  auto& chunk = chunks_[place / kChunk];
+  const auto number = chunk_of(request.id);
+  if (chunks_.size() <= number) {
+    chunks_.resize(number + 1);
+    first_ends_.resize(number + 1, Instant::max());
+  }
+  auto& chunk = chunks_[number];
   if (!chunk) chunk = std::make_unique<Chunk>();
-  BORUTA_ASSERT(chunk->begins.at(place % kChunk) == 0);
-  chunk->begins.at(place % kChunk) = static_cast<std::uint32_t>(chunk->packed.size() + 1);
-  chunk->demands.at(place % kChunk) = request.demand;
-  Packer packer(chunk->packed);
+  pack(*chunk, request);
+  if (chunk->count == kChunk) chunk->packed.shrink_to_fit();
+  first_ends_[number] = std::min(first_ends_[number], request.changed);
+}
+
+void EndedRequests::pack(Chunk& chunk, const Request& request) {
+  const auto at = (request.id.value - 1) % kChunk;
+  BORUTA_ASSERT(chunk.begins.at(at) == 0);
+  chunk.begins.at(at) = static_cast<std::uint32_t>(chunk.packed.size() + 1);
+  chunk.demands.at(at) = request.demand;
+  Packer packer(chunk.packed);
   exchange(packer, request);
-  if (++chunk->count == kChunk) chunk->packed.shrink_to_fit();
+  ++chunk.count;
+}
+
+std::vector<RequestId> EndedRequests::some_ended_by(Instant latest, const ListColumns& columns) const {
+  const auto due = std::ranges::find_if(first_ends_, [latest](Instant first) { return first <= latest; });
+  std::vector<RequestId> ids;
+  if (due == first_ends_.end()) return ids;
+  const auto before = static_cast<std::uint64_t>(due - first_ends_.begin()) * kChunk;
+  for (std::uint64_t id = before + 1; id <= before + kChunk; ++id) {
+    const auto request = find({id}, columns);
+    if (request && request->changed <= latest) ids.push_back({id});
+  }
+  return ids;
+}
+
+void EndedRequests::remove(std::span<const RequestId> ids, const ListColumns& columns) {
+  for (std::size_t next = 0; next < ids.size();) {
+    const auto number = chunk_of(ids[next]);
+    auto& chunk = *chunks_.at(number);
+    for (; next < ids.size() && chunk_of(ids[next]) == number; ++next) {
+      auto& begin = chunk.begins.at((ids[next].value - 1) % kChunk);
+      BORUTA_ASSERT(begin != 0);
+      begin = 0;
+    }
+    pack_anew(number, columns);
+  }
+}
+
+void EndedRequests::pack_anew(std::size_t number, const ListColumns& columns) {
+  auto left = std::make_unique<Chunk>();
+  auto first_end = Instant::max();
+  const auto before = static_cast<std::uint64_t>(number) * kChunk;
+  for (std::uint64_t id = before + 1; id <= before + kChunk; ++id) {
+    const auto request = find({id}, columns);
+    if (!request) continue;
+    pack(*left, *request);
+    first_end = std::min(first_end, request->changed);
+  }
+  if (left->count == 0) left.reset();
+  if (left) left->packed.shrink_to_fit();
+  chunks_[number] = std::move(left);
+  first_ends_[number] = first_end;
 }
 
 std::optional<Request> EndedRequests::find(RequestId id, const ListColumns& columns) const {
@@ -201,7 +254,7 @@ const Request* RequestTable::find_open(RequestId id) const {
 Request* RequestTable::find_open(RequestId id) { return const_cast<Request*>(std::as_const(*this).find_open(id)); }
 
 void RequestTable::append(Request request) {
-  BORUTA_ASSERT(request.id == next_id());
+  BORUTA_ASSERT(request.id >= next_id());
   columns_.set(request);
   if (is_terminal(request.state)) {
     ended_.add(request);
@@ -215,6 +268,13 @@ void RequestTable::update(const Request& request) {
   if (!is_terminal(request.state)) return;
   ended_.add(request);
   open_.erase(request.id);
+}
+
+void RequestTable::forget(const std::vector<RequestId>& ids) {
+  std::vector<RequestId> known;
+  std::ranges::copy_if(ids, std::back_inserter(known), [this](RequestId id) { return columns_.holds(id); });
+  ended_.remove(known, columns_);
+  for (const auto id : known) columns_.remove(id);
 }
 
 }  // namespace boruta::farm

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <ranges>
 
 namespace boruta::farm {
 namespace {
@@ -104,6 +106,84 @@ TEST(RequestTable, FindsEachOfManyThatEndInAnyOrder) {
   }
   EXPECT_EQ(table.find(RequestId{0}), nullptr);
   EXPECT_EQ(table.find(RequestId{kCount + 1}), nullptr);
+}
+
+Request ended_after(std::uint64_t id, Duration after) {
+  auto request = request_of(id, RequestState::kDone);
+  request.changed = kNow + after;
+  return request;
+}
+
+std::vector<std::uint64_t> numbers(const std::vector<RequestId>& ids) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto id : ids) numbers.push_back(id.value);
+  return numbers;
+}
+
+TEST(RequestTable, FindsThoseThatEndedInTime) {
+  RequestTable table;
+  table.append(ended_after(1, 5s));
+  table.append(request_of(2, RequestState::kWaiting));
+  table.append(ended_after(3, 3s));
+  table.append(ended_after(4, 6s));
+  EXPECT_TRUE(table.some_ended_by(kNow + 3s - 1ns).empty());
+  EXPECT_EQ(numbers(table.some_ended_by(kNow + 3s)), (std::vector<std::uint64_t>{3}));
+  EXPECT_EQ(numbers(table.some_ended_by(kNow + 5s)), (std::vector<std::uint64_t>{1, 3}));
+}
+
+TEST(RequestTable, ForgetsAndGivesNoIdTwice) {
+  RequestTable table;
+  for (std::uint64_t id = 1; id <= 4; ++id) table.append(ended_after(id, 1s * id));
+  table.forget({{2}, {4}});
+  EXPECT_EQ(table.find({2}), nullptr);
+  EXPECT_EQ(table.find({4}), nullptr);
+  EXPECT_EQ(table.size(), 2U);
+  EXPECT_EQ(table.next_id(), RequestId{5});
+  const auto left = table.find({3});
+  ASSERT_NE(left, nullptr);
+  EXPECT_EQ(*left, ended_after(3, 3s));
+  EXPECT_EQ(numbers(table.some_ended_by(kNow + 9s)), (std::vector<std::uint64_t>{1, 3}));
+  table.append(request_of(5, RequestState::kWaiting));
+  auto* open = table.find_open({5});
+  open->state = RequestState::kDone;
+  table.update(*open);
+  EXPECT_EQ(table.find({5})->state, RequestState::kDone);
+}
+
+TEST(RequestTable, BearsThatWhatItForgetsIsNotThere) {
+  RequestTable table;
+  table.append(ended_after(7, 1s));
+  table.skip_to({300});
+  table.forget({{1}, {7}, {299}});
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(table.next_id(), RequestId{301});
+}
+
+TEST(RequestTable, ForgetsManyAFewAtATimeWhateverWaitsAmongThem) {
+  RequestTable table;
+  constexpr std::uint64_t kCount = 5'000;
+  constexpr std::uint64_t kWaitsEach = 700;
+  for (std::uint64_t id = 1; id <= kCount; ++id) {
+    table.append(id % kWaitsEach == 0 ? request_of(id, RequestState::kWaiting) : ended_after(id, 1s));
+  }
+  std::size_t rounds = 0;
+  for (auto due = table.some_ended_by(kNow + 1s); !due.empty(); due = table.some_ended_by(kNow + 1s)) {
+    EXPECT_LE(due.size(), 128U);
+    table.forget(due);
+    ++rounds;
+  }
+  EXPECT_EQ(rounds, (kCount + 127) / 128);
+  EXPECT_EQ(table.size(), kCount / kWaitsEach);
+  const auto& columns = table.columns();
+  std::vector<std::uint64_t> upwards;
+  for (auto id = columns.first_from({0}); id; id = columns.first_from({id->value + 1})) upwards.push_back(id->value);
+  EXPECT_EQ(upwards, (std::vector<std::uint64_t>{700, 1'400, 2'100, 2'800, 3'500, 4'200, 4'900}));
+  std::vector<std::uint64_t> downwards;
+  for (auto id = columns.last_to({kCount}); id; id = columns.last_to({id->value - 1})) downwards.push_back(id->value);
+  EXPECT_TRUE(std::ranges::equal(upwards, std::views::reverse(downwards)));
+  EXPECT_EQ(columns.count_before({2'100}), 2U);
+  EXPECT_EQ(columns.count_before({2'101}), 3U);
+  EXPECT_EQ(columns.count_before({kCount + 1}), 7U);
 }
 
 }  // namespace

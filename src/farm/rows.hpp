@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "farm/types.hpp"
@@ -17,6 +19,10 @@ struct Rows {
   std::vector<Creation> creations;
   std::vector<UserKey> user_keys;
   EventSeq last_event;
+  /// The newest that was ever filed, whether or not it is still known: ids are never given twice.
+  RequestId last_request;
+  /// No job that ended later has been forgotten; nothing: none has.
+  std::optional<Instant> forgotten_until;
 
   friend bool operator==(const Rows&, const Rows&) = default;
 };

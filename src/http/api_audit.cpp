@@ -32,6 +32,8 @@ struct AuditQuery {
   std::uint64_t limit = kUsualPage;
 
   [[nodiscard]] bool shows(const farm::Event& event) const {
+    // Nothing happened: who wants to see that one was written says so.
+    if (kind.empty() && std::holds_alternative<farm::Checkpoint>(event.body)) return false;
     return (actor.empty() || event.actor.name == actor) && (kind.empty() || farm::kind_of(event.body) == kind) &&
            (address.empty() || event.actor.address == address);
   }

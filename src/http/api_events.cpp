@@ -60,9 +60,18 @@ bool only_for_admins(const farm::EventBody& body) {
 }
 
 bool shows(const EventFilter& filter, const farm::Actor& actor, const farm::EventBody& body) {
+  // Nothing happened.
+  if (std::holds_alternative<farm::Checkpoint>(body)) return false;
   if (actor.kind != farm::Actor::Kind::kAdmin && only_for_admins(body)) return false;
   if (filter.request && farm::request_of(body) != filter.request) return false;
   return !filter.worker || farm::worker_of(body) == filter.worker;
+}
+
+std::string too_old(EventSeq after) {
+  return fmt::format(
+      "what came after event {} is not kept any more: connect without Last-Event-ID, and look at requests and workers "
+      "for what was missed",
+      after.value);
 }
 
 /// https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -90,6 +99,9 @@ class EventStream final : public BodyStream {
   std::optional<std::string> last_words(server::FeedEnd end) {
     if (end == server::FeedEnd::kStopped) return std::nullopt;
     ended_ = true;
+    if (end == server::FeedEnd::kForgotten) {
+      return fmt::format("event: dropped\ndata: {{\"message\":\"{}\"}}\n\n", too_old(seen_));
+    }
     return fmt::format(
         "event: dropped\ndata: {{\"message\":\"you fell more than {} events behind; resume with Last-Event-ID "
         "{}\"}}\n\n",
@@ -209,6 +221,7 @@ Task<HttpResponse> Api::get_events(const Call* call) {
                                                text, newest->value)});
     }
     after = EventSeq{*id};
+    if (*id + 1 < feed_.oldest().value) co_return refused({.code = RefusalCode::kGone, .detail = too_old(after)});
   }
   auto authenticate = [this, token = token_of(*call->request), address = call->actor.address] {
     return this->authenticate(token, address);
@@ -225,29 +238,35 @@ Task<HttpResponse> Api::get_usage(const Call* call) {
   JsonWriter json(response.body);
   json.begin_array();
   std::size_t rows = 0;
-  for (std::uint64_t first = 1, last = first; first <= last; first += kUsageSlice) {
-    auto write_slice = [&](server::View& view) -> std::expected<std::uint64_t, Refusal> {
+  std::optional<Instant> known_since;
+  for (auto first = std::optional(RequestId{1}); first;) {
+    auto write_slice = [&](server::View& view) -> std::expected<std::optional<RequestId>, Refusal> {
       const auto since = query_since(*call, view.now().wall);
       if (!since) return std::unexpected(since.error());
-      const std::uint64_t size = view.farm().requests().size();
-      for (std::uint64_t id = first; id <= size && id < first + kUsageSlice; ++id) {
-        const auto request = view.farm().find_request(RequestId{id});
+      const auto& columns = view.farm().list_columns();
+      auto next = columns.first_from(*first);
+      for (std::uint64_t looked = 0; next && looked < kUsageSlice; ++looked) {
+        const auto request = view.farm().find_request(*next);
+        next = columns.first_from({next->value + 1});
         if (!had_worker_since(*request, *since)) continue;
         if (++rows > limits::kListPage) {
           return invalid(fmt::format("more than {} jobs ran since then: ask for a shorter time", limits::kListPage));
         }
         write_usage(json, view.farm(), *request, view.now());
       }
-      return size;
+      const auto forgotten = view.farm().forgotten_until();
+      if (forgotten && *forgotten >= *since) known_since = forgotten;
+      return next;
     };
-    const auto size = co_await coordinator_.read(std::move(write_slice));
-    if (!size) co_return refused(size.error());
-    if (!*size) co_return refused((*size).error());
-    last = **size;
+    const auto next = co_await coordinator_.read(std::move(write_slice));
+    if (!next) co_return refused(next.error());
+    if (!*next) co_return refused((*next).error());
+    first = **next;
     const auto executor = co_await asio::this_coro::executor;
     co_await asio::post(executor, asio::use_awaitable);
   }
   json.end_array();
+  if (known_since) response.headers.push_back({"Boruta-Known-Since", format_rfc3339(WallTime{.at = *known_since})});
   co_return response;
 }
 

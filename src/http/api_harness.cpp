@@ -60,6 +60,10 @@ Task<std::expected<farm::Events, store::StoreError>> DirectCommitter::read(store
   co_return journal_.read(query);
 }
 
+Task<std::expected<store::Tidied, store::StoreError>> DirectCommitter::tidy(Instant until) {
+  co_return journal_.tidy(until, limits::kListPage);
+}
+
 ApiHarness::ApiHarness(farm::Policy policy, Instant start, server::ClientLimits::Options limits)
     : clock_(start), committer_(context_.get_executor()), tasks_(context_.get_executor()) {
   server::Coordinator::Wiring wiring{.strand = context_.get_executor(), .clock = &clock_, .committer = &committer_};
@@ -92,6 +96,12 @@ ApiHarness::~ApiHarness() {
   coordinator_->request_stop();
   tasks_.request_stop();
   settle();
+}
+
+void ApiHarness::forget_events() {
+  const auto tidied = committer_.journal().tidy(clock_.now().wall, limits::kListPage);
+  ASSERT_TRUE(tidied);
+  feed_->set_oldest(tidied->first);
 }
 
 void ApiHarness::settle() {

@@ -28,8 +28,10 @@ class DirectCommitter final : public server::Committer {
   void submit(store::EventBatch batch) override;
   [[nodiscard]] bool stalled() const override { return stalled_; }
   Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) override;
+  Task<std::expected<store::Tidied, store::StoreError>> tidy(Instant until) override;
   void stop() override {}
 
+  store::MemoryJournal& journal() { return journal_; }
   void set_stalled(bool stalled) { stalled_ = stalled; }
   void set_slow(bool slow);
 
@@ -100,6 +102,8 @@ class ApiHarness {
   std::shared_ptr<Pulled> pull(std::shared_ptr<BodyStream> stream);
 
   std::expected<farm::Events, Refusal> submit(farm::CommandBody body, Secret secret = {}, farm::Actor actor = {});
+  /// All events before the newest checkpoint.
+  void forget_events();
   /// Lets everything happen that needs no time.
   void settle();
   void pass_time(Duration duration);

@@ -233,6 +233,66 @@ TEST_F(Histories, RefuseALastEventIdThatIsNone) {
   tell("-1");
 }
 
+TEST_F(Histories, SayThatWhatCameAfterALastEventIdIsKeptNoLonger) {
+  file_requests(2);
+  ASSERT_TRUE(harness_.submit(farm::WriteCheckpoint{}));
+  const auto oldest = newest();
+  harness_.forget_events();
+  EXPECT_EQ(harness_.call("GET", "/api/v1/events", {}, admin_as(std::to_string(oldest - 1))).status, 200U);
+  const auto answer = harness_.call("GET", "/api/v1/events", {}, admin_as(std::to_string(oldest - 2)));
+  EXPECT_EQ(answer.status, 410U);
+  EXPECT_EQ(json::parse(answer.body).at("message").as_string(),
+            fmt::format("what came after event {} is not kept any more: connect without Last-Event-ID, and look at "
+                        "requests and workers for what was missed",
+                        oldest - 2));
+  EXPECT_EQ(harness_.call("GET", "/api/v1/reqs/1/events", {}, alice_).body, "[]");
+}
+
+TEST_F(Histories, DropAStreamWhoseNextEventsAreForgottenBeforeItHasReadThem) {
+  file_requests(1);
+  const auto from = newest();
+  file_requests(1);
+  ASSERT_TRUE(harness_.submit(farm::WriteCheckpoint{}));
+  const auto stream = listen(admin_as(std::to_string(from)));
+  next(stream);
+  harness_.forget_events();
+  EXPECT_TRUE(next(stream).starts_with(
+      fmt::format("event: dropped\ndata: {{\"message\":\"what came after event {} is not kept", from)));
+  EXPECT_EQ(next(stream), "the end");
+}
+
+TEST_F(Histories, SayNothingOfCheckpoints) {
+  const auto stream = listen(admin_);
+  next(stream);
+  ASSERT_TRUE(harness_.submit(farm::WriteCheckpoint{}));
+  EXPECT_EQ(next(stream), fmt::format("id: {}\n\n", newest()));
+  const auto audit = harness_.call("GET", "/api/v1/audit", {}, admin_).body;
+  EXPECT_EQ(count_of(audit, "\"checkpoint\""), 0U);
+  const auto asked = harness_.call("GET", "/api/v1/audit?kind=checkpoint", {}, admin_).body;
+  EXPECT_EQ(count_of(asked, "\"checkpoint\""), 1U);
+}
+
+std::string known_since(const HttpResponse& response) {
+  for (const auto& [name, value] : response.headers) {
+    if (name == "Boruta-Known-Since") return value;
+  }
+  return {};
+}
+
+TEST(HistoriesOfFewDays, SayFromWhenOnUseIsKnown) {
+  ApiHarness harness(farm::Policy{.access_control = false, .keep_requests = 48h});
+  harness.call("POST", "/api/v1/reqs/", R"({"Priority":8,"Caps":{"board":"none"}})");
+  ASSERT_EQ(harness.status("POST", "/api/v1/reqs/1/close"), 204U);
+  const auto ended = harness.clock().now().wall;
+  harness.pass_time(48h);
+  EXPECT_EQ(known_since(harness.call("GET", "/api/v1/usage?since=9d")), "");
+  ASSERT_TRUE(harness.submit(farm::ForgetRequests{}));
+  EXPECT_EQ(harness.status("GET", "/api/v1/reqs/1"), 404U);
+  EXPECT_EQ(harness.status("GET", "/api/v1/reqs/1/events"), 404U);
+  EXPECT_EQ(known_since(harness.call("GET", "/api/v1/usage?since=9d")), format_rfc3339(WallTime{.at = ended}));
+  EXPECT_EQ(known_since(harness.call("GET", "/api/v1/usage?since=1h")), "");
+}
+
 TEST_F(Histories, TellWhoHadWhatForHowLong) {
   run_a_job();
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})", alice_);

@@ -27,8 +27,14 @@ constexpr std::chrono::seconds kPatienceOnStop{1};
 constexpr std::chrono::milliseconds kScrubWhenQuiet{100};
 constexpr std::chrono::milliseconds kScrubWithin{2'000};
 
+/// What is done to keep the store small takes about this long at a time, from the fewest events or pages on.
+constexpr std::chrono::milliseconds kTidySlice{4};
+constexpr std::size_t kLeastTidied = 16;
+constexpr std::size_t kMostTidied = 1'024;
+
 using SteadyClock = std::chrono::steady_clock;
 using ReadResult = std::expected<farm::Events, store::StoreError>;
+using TidyResult = std::expected<store::Tidied, store::StoreError>;
 using BackupResult = std::expected<void, store::StoreError>;
 
 constexpr std::string_view kShutdown = "the server is shutting down";
@@ -67,6 +73,17 @@ class CommitThread final : public StoreThread {
                                                                                              asio::use_awaitable);
   }
 
+  Task<TidyResult> tidy(Instant until) override {
+    auto initiate = [this, until](auto handler) {
+      auto resume = resumption<TidyResult>(std::move(handler));
+      const std::scoped_lock lock(mutex_);
+      tidies_.push_back(TidyOrder{.until = until, .resume = std::move(resume)});
+      wake_.notify_one();
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(TidyResult)>(initiate,
+                                                                                             asio::use_awaitable);
+  }
+
   Task<BackupResult> backup(std::filesystem::path file) override {
     auto initiate = [this, &file](auto handler) {
       auto resume = resumption<BackupResult>(std::move(handler));
@@ -100,6 +117,11 @@ class CommitThread final : public StoreThread {
     std::move_only_function<void(ReadResult)> resume;
   };
 
+  struct TidyOrder {
+    Instant until;
+    std::move_only_function<void(TidyResult)> resume;
+  };
+
   struct BackupOrder {
     std::filesystem::path file;
     std::move_only_function<void(BackupResult)> resume;
@@ -121,11 +143,13 @@ class CommitThread final : public StoreThread {
     while (wait_for_work(lock)) {
       auto batch = std::exchange(waiting_, {});
       auto reads = std::exchange(reads_, {});
+      auto tidies = std::exchange(tidies_, {});
       auto backups = std::exchange(backups_, {});
       lock.unlock();
       if (!batch.empty()) commit(batch);
       if (!batch.deleted_keys.empty() && !scrub_by_) scrub_by_ = SteadyClock::now() + kScrubWithin;
       for (auto& read : reads) read.resume(journal_->read(read.query));
+      for (auto& order : tidies) order.resume(tidy_slice(order.until));
       for (auto& order : backups) begin_backup(std::move(order));
       if (copying_) continue_backup();
       if (scrub_by_ && SteadyClock::now() >= *scrub_by_) scrub();
@@ -137,14 +161,28 @@ class CommitThread final : public StoreThread {
   /// False when there is none and there will be none: a backup in hand is given up for a stop. Uses the quiet to scrub.
   bool wait_for_work(std::unique_lock<std::mutex>& lock) {
     if (copying_ && !stopping_) return true;
-    const auto has_work = [this] { return stopping_ || !waiting_.empty() || !reads_.empty() || !backups_.empty(); };
+    const auto has_work = [this] { return stopping_ || has_orders(); };
     while (scrub_by_ && !wake_.wait_for(lock, scrub_failed_ ? kScrubWithin : kScrubWhenQuiet, has_work)) {
       lock.unlock();
       scrub();
       lock.lock();
     }
     wake_.wait(lock, has_work);
-    return !waiting_.empty() || !reads_.empty() || !backups_.empty();
+    return has_orders();
+  }
+
+  [[nodiscard]] bool has_orders() const {
+    return !waiting_.empty() || !reads_.empty() || !tidies_.empty() || !backups_.empty();
+  }
+
+  /// The next slice is larger or smaller, by how long this one took.
+  TidyResult tidy_slice(Instant until) {
+    const auto begun = SteadyClock::now();
+    auto tidied = journal_->tidy(until, tidied_at_once_);
+    const auto took = SteadyClock::now() - begun;
+    if (took > kTidySlice) tidied_at_once_ = std::max(tidied_at_once_ / 2, kLeastTidied);
+    if (took < kTidySlice / 2) tidied_at_once_ = std::min(tidied_at_once_ * 2, kMostTidied);
+    return tidied;
   }
 
   void begin_backup(BackupOrder order) {
@@ -230,6 +268,7 @@ class CommitThread final : public StoreThread {
   /// Everything that waits, as one transaction.
   store::EventBatch waiting_;
   std::deque<Read> reads_;
+  std::deque<TidyOrder> tidies_;
   std::deque<BackupOrder> backups_;
   bool stopping_ = false;
   /// Once it stops.
@@ -237,6 +276,8 @@ class CommitThread final : public StoreThread {
   std::atomic<bool> backups_stopped_{false};
   /// Keys were deleted since the last scrub: by when the next must be. Thread: the store's.
   std::optional<SteadyClock::time_point> scrub_by_;
+  /// Events and pages in one slice. Thread: the store's.
+  std::size_t tidied_at_once_ = kLeastTidied;
   /// The backup that is being made, and who waits for it. Thread: the store's.
   std::unique_ptr<store::Backup> copying_;
   BackupOrder order_;

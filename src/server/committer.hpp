@@ -26,6 +26,8 @@ class Committer {
   [[nodiscard]] virtual bool stalled() const = 0;
   /// Durable events.
   virtual Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) = 0;
+  /// One slice of `Journal::tidy`, between two transactions.
+  virtual Task<std::expected<store::Tidied, store::StoreError>> tidy(Instant until) = 0;
   /// Returns when everything submitted is durable.
   virtual void stop() = 0;
 };

@@ -152,8 +152,14 @@ void Coordinator::carry(match::Step step, Secret secret, Now now) {
   for (const auto& name : step.touched.groups) batch.groups.push_back(farm.limited_groups().at(name));
   for (const auto id : step.touched.tokens) batch.tokens.push_back(farm.tokens().at(id));
   for (const auto id : step.touched.requests) {
-    const auto request = farm.find_request(id);
-    batch.requests.push_back(*request);
+    if (const auto request = farm.find_request(id); request != nullptr) {
+      batch.requests.push_back(*request);
+    } else {
+      batch.deleted_requests.push_back(id);
+    }
+  }
+  if (!batch.deleted_requests.empty()) {
+    batch.forgotten = {.last_request = farm.requests().last_id(), .until = *farm.forgotten_until()};
   }
   for (const auto uuid : step.touched.workers) {
     if (const auto* worker = farm.find_worker(uuid)) {

@@ -70,6 +70,7 @@ Task<std::expected<farm::Events, FeedEnd>> EventFeed::Reader::next_on_strand(Dur
     const store::EventQuery query{.after = after_, .request = std::nullopt, .worker = std::nullopt, .limit = kPage};
     auto read = co_await feed_.coordinator_.read_events(query);
     if (!read || read->empty()) co_return std::unexpected(FeedEnd::kStopped);
+    if (read->front().seq.value != after_.value + 1) co_return std::unexpected(FeedEnd::kForgotten);
     page = std::move(*read);
   }
   after_ = page->back().seq;

@@ -14,6 +14,7 @@ namespace boruta::server {
 /// Why a reader gets no more events.
 enum class FeedEnd : std::uint8_t {
   kFellBehind,  ///< by more than limits::kSubscriberBacklog
+  kForgotten,   ///< what comes next is kept no longer
   kStopped,     ///< the server stops, or its store cannot be read
 };
 
@@ -28,6 +29,9 @@ class EventFeed final : public Listener {
   void on_durable(const farm::Events& events, const farm::Touched& touched) override;
 
   [[nodiscard]] EventSeq newest() const { return newest_; }
+  /// The oldest that the journal keeps.
+  [[nodiscard]] EventSeq oldest() const { return oldest_; }
+  void set_oldest(EventSeq oldest) { oldest_ = oldest; }
 
   /// One reader's place, used by one coroutine at a time.
   class Reader {
@@ -57,6 +61,7 @@ class EventFeed final : public Listener {
 
   Coordinator& coordinator_;
   EventSeq newest_;
+  EventSeq oldest_{1};
   std::atomic<std::size_t> readers_ = 0;
   /// The newest events without a gap, as long as there are readers.
   std::deque<farm::Event> memory_;

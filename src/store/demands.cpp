@@ -20,7 +20,10 @@ std::expected<DemandTable, StoreError> DemandTable::prepare(Database& database) 
   if (!insert) return std::unexpected(insert.error());
   auto select = database.prepare("SELECT id FROM demands WHERE caps = ? AND requirements = ?");
   if (!select) return std::unexpected(select.error());
+  auto remove = database.prepare("DELETE FROM demands WHERE id = ?");
+  if (!remove) return std::unexpected(remove.error());
   demands.insert_ = std::move(*insert);
+  demands.delete_ = std::move(*remove);
   demands.select_ = std::move(*select);
   return demands;
 }
@@ -68,6 +71,22 @@ std::expected<void, StoreError> DemandTable::load() {
 SharedDemand DemandTable::find(std::int64_t id) const {
   const auto found = loaded_.find(id);
   return found == loaded_.end() ? nullptr : found->second;
+}
+
+std::expected<void, StoreError> DemandTable::unload() {
+  auto loaded = std::exchange(loaded_, {});
+  std::erase_if(loaded, [](const auto& entry) { return entry.second.use_count() > 1; });
+  if (loaded.empty()) return {};
+  ids_.clear();
+  auto done = database_->execute("delete demands", "BEGIN IMMEDIATE");
+  for (auto unused = loaded.begin(); done && unused != loaded.end(); ++unused) {
+    delete_.bind(1, unused->first);
+    if (!delete_.run()) done = std::unexpected(database_->failure("delete demands"));
+  }
+  if (done) return database_->execute("delete demands", "COMMIT");
+  const auto rolled_back = database_->execute("delete demands", "ROLLBACK");
+  static_cast<void>(rolled_back);
+  return done;
 }
 
 }  // namespace boruta::store

@@ -30,8 +30,8 @@ class DemandTable {
   [[nodiscard]] std::expected<void, StoreError> load();
   /// Null: there is no such row among those loaded. Equal demands are one object.
   [[nodiscard]] SharedDemand find(std::int64_t id) const;
-  /// Frees what `load` read.
-  void unload() { loaded_.clear(); }
+  /// Frees what `load` read, and deletes the rows of what nobody has taken by `find`: no request asks for that any more.
+  [[nodiscard]] std::expected<void, StoreError> unload();
 
  private:
   explicit DemandTable(Database& database) : database_(&database) {}
@@ -39,6 +39,7 @@ class DemandTable {
   Database* database_;
   Statement insert_;
   Statement select_;
+  Statement delete_;
   /// By capabilities and requirements as JSON, one behind the other: those used of late.
   std::unordered_map<std::string, std::int64_t> ids_;
   std::unordered_map<std::int64_t, SharedDemand> loaded_;

@@ -423,4 +423,30 @@ struct Fields<farm::ActionRefused> {
   }
 };
 
+template <>
+struct Fields<farm::RequestRange> {
+  static void each(auto& field, auto& range) {
+    field("first", range.first);
+    field("last", range.last);
+  }
+};
+
+template <>
+struct Fields<farm::RequestsForgotten> {
+  static constexpr std::string_view kType = "requests_forgotten";
+
+  static void each(auto& field, auto& event) {
+    field("ranges", event.ranges);
+    field("ended_until_ns", event.ended_until);
+  }
+};
+
+/// The state goes with it apart: see state_codec.hpp.
+template <>
+struct Fields<farm::Checkpoint> {
+  static constexpr std::string_view kType = "checkpoint";
+
+  static void each(auto& /*field*/, auto& /*event*/) {}
+};
+
 }  // namespace boruta::store

@@ -17,6 +17,7 @@ void move_to_end(std::vector<Value>& values, std::vector<Value>&& later) {
 WorkerUuid key_of(WorkerUuid uuid) { return uuid; }
 WorkerUuid key_of(const farm::Worker& worker) { return worker.uuid; }
 RequestId key_of(RequestId id) { return id; }
+RequestId key_of(const farm::Request& request) { return request.id; }
 RequestId key_of(const farm::Creation& creation) { return creation.request; }
 WorkerUuid key_of(const StoredKey& key) { return key.worker; }
 
@@ -33,6 +34,8 @@ void drop_superseded(std::vector<Row>& rows, const std::vector<Later>& later) {
 void merge(EventBatch& batch, EventBatch&& later) {
   if (batch.empty()) batch.first_seq = later.first_seq;
   BORUTA_ASSERT(batch.empty() || later.first_seq.value == batch.last_seq().value + 1);
+  drop_superseded(batch.requests, later.deleted_requests);
+  drop_superseded(batch.deleted_requests, later.requests);
   drop_superseded(batch.workers, later.deleted_workers);
   drop_superseded(batch.deleted_workers, later.workers);
   drop_superseded(batch.creations, later.deleted_creations);
@@ -44,6 +47,8 @@ void merge(EventBatch& batch, EventBatch&& later) {
   move_to_end(batch.groups, std::move(later.groups));
   move_to_end(batch.tokens, std::move(later.tokens));
   move_to_end(batch.requests, std::move(later.requests));
+  move_to_end(batch.deleted_requests, std::move(later.deleted_requests));
+  if (later.forgotten) batch.forgotten = later.forgotten;
   move_to_end(batch.workers, std::move(later.workers));
   move_to_end(batch.deleted_workers, std::move(later.deleted_workers));
   move_to_end(batch.creations, std::move(later.creations));

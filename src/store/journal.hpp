@@ -34,6 +34,12 @@ struct StoredKey {
   Secret pem;
 };
 
+/// What rows of requests that are there no more would tell: see farm::Rows.
+struct Forgotten {
+  RequestId last_request;
+  Instant until{};
+};
+
 /// One transaction: events, the rows as they are after them, and the keys that came and went.
 struct EventBatch {
   EventSeq first_seq;
@@ -42,6 +48,10 @@ struct EventBatch {
   std::vector<farm::LimitedGroup> groups;
   std::vector<farm::Token> tokens;
   std::vector<farm::Request> requests;
+  /// Their jobs go with them.
+  std::vector<RequestId> deleted_requests;
+  /// Where requests were deleted.
+  std::optional<Forgotten> forgotten;
   std::vector<farm::Worker> workers;
   std::vector<WorkerUuid> deleted_workers;
   std::vector<farm::Creation> creations;
@@ -75,6 +85,16 @@ struct EventQuery {
   std::size_t limit = 1'000;
 };
 
+/// How far a journal has got with its past.
+struct Tidied {
+  /// There is more to do: call again, when others had their turn.
+  bool more = false;
+  /// The oldest event that is kept; of an empty journal the first that will be.
+  EventSeq first;
+  /// When the newest checkpoint was written.
+  std::optional<Instant> checkpoint_at;
+};
+
 /// A copy of a journal in the making, slice by slice; batches may be appended in between.
 /// Threads: as its journal, which must outlive it. Destroyed before it is complete, it removes its file.
 class Backup {
@@ -99,8 +119,16 @@ class Journal {
   /// REQUIRES: batch.first_seq == last_seq() + 1.
   virtual std::expected<void, StoreError> append(const EventBatch& batch) = 0;
 
-  /// Events in order of their sequence, at most `query.limit`.
+  /// Events in order of their sequence, at most `query.limit`. A Checkpoint comes without its state.
   virtual std::expected<farm::Events, StoreError> read(const EventQuery& query) = 0;
+
+  /// The state that came with the Checkpoint `seq`; nothing: it is not kept.
+  virtual std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) = 0;
+
+  /// One slice of what a journal does to stay small, in a transaction of its own: forgets events that lie before the
+  /// newest checkpoint written at `until` or earlier, oldest first, then gives room back to the file system, if much of
+  /// the file is empty. Of events, pages and the like at most `most` each. kBusy: nothing was changed.
+  virtual std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) = 0;
 
   /// Leaves no byte of deleted keys in the journal's files. Takes as long as writing what was appended of late once
   /// more. kBusy: it could not be done now.

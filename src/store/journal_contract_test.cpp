@@ -2,59 +2,18 @@
 #include <rapidcheck.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "store/arbitrary_records.hpp"
 #include "store/failing_journal.hpp"
-#include "store/journal.hpp"
-#include "store/memory_journal.hpp"
-#include "store/scratch_directory.hpp"
-#include "store/sqlite_journal.hpp"
+#include "store/journal_kinds.hpp"
 
 namespace boruta::store {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A place that keeps a journal, and gives it back after a restart.
-class Place {
- public:
-  virtual ~Place() = default;
-  virtual Journal& journal() = 0;
-  virtual void restart() = 0;
-};
-
-class MemoryPlace final : public Place {
- public:
-  Journal& journal() override { return journal_; }
-  void restart() override {}
-
- private:
-  MemoryJournal journal_;
-};
-
-class SqlitePlace final : public Place {
- public:
-  SqlitePlace() { restart(); }
-  Journal& journal() override { return *journal_; }
-  void restart() override {
-    journal_.reset();
-    journal_ = make_sqlite_journal(directory_.path()).value();
-  }
-
- private:
-  ScratchDirectory directory_;
-  std::unique_ptr<Journal> journal_;
-};
-
-struct Kind {
-  std::string name;
-  std::function<std::unique_ptr<Place>()> make;
-};
 
 class JournalContract : public testing::TestWithParam<Kind> {
  protected:
@@ -63,65 +22,14 @@ class JournalContract : public testing::TestWithParam<Kind> {
 
 using JournalContractDeathTest = JournalContract;
 
-const auto kAllKinds = testing::Values(Kind{"Memory", [] { return std::make_unique<MemoryPlace>(); }},
-                                       Kind{"Sqlite", [] { return std::make_unique<SqlitePlace>(); }});
-
-std::string name_of_kind(const testing::TestParamInfo<Kind>& kind) { return kind.param.name; }
-
 INSTANTIATE_TEST_SUITE_P(Of, JournalContract, kAllKinds, name_of_kind);
 INSTANTIATE_TEST_SUITE_P(Of, JournalContractDeathTest, kAllKinds, name_of_kind);
-
-WorkerUuid worker_number(int number) {
-  auto text = std::string("00000000-0000-0000-0000-000000000000");
-  text.replace(text.size() - 1, 1, std::to_string(number));
-  return WorkerUuid::parse(text).value();
-}
-
-/// A batch of one event a body, which follows on what `journal` holds.
-EventBatch batch_of(const Journal& journal, std::vector<farm::EventBody> bodies) {
-  EventBatch batch;
-  auto seq = journal.last_seq();
-  batch.first_seq = EventSeq{seq.value + 1};
-  for (auto& body : bodies) {
-    ++seq.value;
-    batch.events.push_back(
-        {.seq = seq, .at = Instant(1s * static_cast<int>(seq.value)), .actor = {}, .body = std::move(body)});
-  }
-  return batch;
-}
-
-EventBatch batch_about(const Journal& journal, WorkerUuid worker) {
-  return batch_of(journal, {farm::WorkerNoted{.uuid = worker, .text = "noted"}});
-}
-
-farm::Worker worker_with(WorkerUuid uuid, std::string reason) {
-  farm::Worker worker;
-  worker.uuid = uuid;
-  worker.reason = std::move(reason);
-  return worker;
-}
-
-farm::Request request_with(std::uint64_t id, std::string reason) {
-  farm::Request request;
-  request.id = RequestId{id};
-  request.demand = std::make_shared<const Demand>(
-      Demand{.caps = {{"arch", "arm64"}}, .requirements = {parse_requirement("ram>=4GiB").value()}});
-  request.reason = std::move(reason);
-  return request;
-}
 
 std::vector<std::pair<WorkerUuid, std::string>> revealed(const std::vector<StoredKey>& keys) {
   std::vector<std::pair<WorkerUuid, std::string>> pairs;
   pairs.reserve(keys.size());
   for (const auto& key : keys) pairs.emplace_back(key.worker, key.pem.reveal());
   return pairs;
-}
-
-std::vector<std::uint64_t> numbers(const farm::Events& events) {
-  std::vector<std::uint64_t> numbers;
-  numbers.reserve(events.size());
-  for (const auto& event : events) numbers.push_back(event.seq.value);
-  return numbers;
 }
 
 TEST_P(JournalContract, IsEmptyWhenNew) {
@@ -132,22 +40,6 @@ TEST_P(JournalContract, IsEmptyWhenNew) {
   EXPECT_EQ(loaded->last_event_at, std::nullopt);
   EXPECT_EQ(place_->journal().last_seq(), EventSeq{0});
   EXPECT_TRUE(place_->journal().read({})->empty());
-}
-
-/// Rows with arbitrary contents, under keys 1, 2, … in order.
-template <class Row>
-std::vector<Row> arbitrary_rows() {
-  std::vector<Row> rows(*rc::gen::inRange<std::size_t>(0, 6));
-  std::uint64_t number = 0;
-  for (auto& row : rows) {
-    arbitrary::fill(row);
-    if constexpr (requires { row.uuid; }) {
-      row.uuid = worker_number(static_cast<int>(++number));
-    } else {
-      row.id.value = ++number;
-    }
-  }
-  return rows;
 }
 
 TEST_P(JournalContract, GivesBackEveryRowAndEveryKindOfEventAsTheyCame) {
@@ -318,7 +210,13 @@ EventBatch arbitrary_changes(EventSeq first) {
   for (int number = 1; number <= 3; ++number) {
     const auto worker = worker_number(number);
     const auto text = std::to_string(first.value);
-    if (*rc::gen::arbitrary<bool>()) batch.requests.push_back(request_with(static_cast<std::uint64_t>(number), text));
+    const RequestId request{static_cast<std::uint64_t>(number)};
+    const auto request_change = *rc::gen::inRange(0, 3);
+    if (request_change == 1) batch.requests.push_back(request_with(request.value, text));
+    if (request_change == 2) {
+      batch.deleted_requests.push_back(request);
+      batch.forgotten = {.last_request = RequestId{3}, .until = Instant(1s * static_cast<int>(first.value))};
+    }
     const auto worker_change = *rc::gen::inRange(0, 3);
     if (worker_change == 1) batch.workers.push_back(worker_with(worker, text));
     if (worker_change == 2) batch.deleted_workers.push_back(worker);

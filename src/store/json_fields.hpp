@@ -67,6 +67,9 @@ void append_json(std::string& out, const Capabilities& caps);
 /// As its text.
 void append_json(std::string& out, const Requirement& requirement);
 
+template <HasFields Record>
+void append_json(std::string& out, const Record& record);
+
 template <class Value>
 void append_json(std::string& out, const std::vector<Value>& values) {
   out.push_back('[');
@@ -76,9 +79,6 @@ void append_json(std::string& out, const std::vector<Value>& values) {
   }
   out.push_back(']');
 }
-
-template <HasFields Record>
-void append_json(std::string& out, const Record& record);
 
 /// Writes the fields of one object; an optional that holds nothing is left out.
 class ObjectWriter {

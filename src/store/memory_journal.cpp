@@ -38,7 +38,11 @@ bool matches(const farm::Event& event, const EventQuery& query) {
 }  // namespace
 
 MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
-    : events_(std::move(history)), last_seq_(start.rows.last_event), last_event_at_(start.last_event_at) {
+    : events_(std::move(history)),
+      last_seq_(start.rows.last_event),
+      last_event_at_(start.last_event_at),
+      last_request_(start.rows.last_request),
+      forgotten_until_(start.rows.forgotten_until) {
   BORUTA_ASSERT(events_.empty() || events_.back().seq == last_seq_);
   put(users_, start.rows.users);
   put(groups_, start.rows.groups);
@@ -58,7 +62,10 @@ std::expected<Loaded, StoreError> MemoryJournal::load() {
                          .workers = rows_of(workers_),
                          .creations = rows_of(creations_),
                          .user_keys = rows_of(user_keys_),
-                         .last_event = last_seq_},
+                         .last_event = last_seq_,
+                         .last_request = requests_.empty() ? last_request_
+                                                           : std::max(last_request_, requests_.rbegin()->first),
+                         .forgotten_until = forgotten_until_},
                 .keys = rows_of(keys_),
                 .last_event_at = last_event_at_};
 }
@@ -70,6 +77,14 @@ std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
     BORUTA_ASSERT(event.seq == last_seq_);
     last_event_at_ = event.at;
     events_.push_back(event);
+    if (auto* checkpoint = std::get_if<farm::Checkpoint>(&events_.back().body); checkpoint && checkpoint->state) {
+      checkpoints_[event.seq] = {.at = event.at, .state = std::exchange(checkpoint->state, nullptr)};
+    }
+  }
+  for (const auto& request : batch.deleted_requests) requests_.erase(request);
+  if (batch.forgotten) {
+    last_request_ = batch.forgotten->last_request;
+    forgotten_until_ = batch.forgotten->until;
   }
   for (const auto& worker : batch.deleted_workers) workers_.erase(worker);
   for (const auto& request : batch.deleted_creations) creations_.erase(request);
@@ -92,6 +107,27 @@ std::expected<farm::Events, StoreError> MemoryJournal::read(const EventQuery& qu
     if (matches(*event, query)) found.push_back(*event);
   }
   return found;
+}
+
+std::expected<std::optional<farm::Rows>, StoreError> MemoryJournal::read_checkpoint(EventSeq seq) {
+  const auto found = checkpoints_.find(seq);
+  return found == checkpoints_.end() ? std::nullopt : std::optional(*found->second.state);
+}
+
+std::expected<Tidied, StoreError> MemoryJournal::tidy(Instant until, std::size_t most) {
+  EventSeq horizon;
+  for (const auto& [seq, checkpoint] : checkpoints_) {
+    if (checkpoint.at <= until) horizon = seq;
+  }
+  const auto kept = std::ranges::lower_bound(events_, horizon, {}, &farm::Event::seq);
+  const auto forgotten = std::min(kept - events_.begin(), static_cast<std::ptrdiff_t>(most));
+  events_.erase(events_.begin(), events_.begin() + forgotten);
+  const EventSeq first{last_seq_.value + 1 - events_.size()};
+  std::erase_if(checkpoints_, [first](const auto& entry) { return entry.first < first; });
+  return Tidied{.more = first < horizon,
+                .first = first,
+                .checkpoint_at =
+                    checkpoints_.empty() ? std::nullopt : std::optional(checkpoints_.rbegin()->second.at)};
 }
 
 std::expected<std::unique_ptr<Backup>, StoreError> MemoryJournal::begin_backup(const std::filesystem::path& /*file*/) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "store/journal.hpp"
@@ -18,6 +19,8 @@ class MemoryJournal final : public Journal {
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
+  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) override;
+  std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) override;
   /// Memory forgets at once.
   std::expected<void, StoreError> scrub() override { return {}; }
   /// There is no file to copy: kBusy.
@@ -25,7 +28,13 @@ class MemoryJournal final : public Journal {
   [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
 
  private:
+  struct StoredCheckpoint {
+    Instant at{};
+    std::shared_ptr<const farm::Rows> state;
+  };
+
   farm::Events events_;
+  std::map<EventSeq, StoredCheckpoint> checkpoints_;
   std::map<UserId, farm::User> users_;
   std::map<std::string, farm::LimitedGroup> groups_;
   std::map<TokenId, farm::Token> tokens_;
@@ -36,6 +45,8 @@ class MemoryJournal final : public Journal {
   std::map<WorkerUuid, StoredKey> keys_;
   EventSeq last_seq_;
   std::optional<Instant> last_event_at_;
+  RequestId last_request_;
+  std::optional<Instant> forgotten_until_;
 };
 
 }  // namespace boruta::store

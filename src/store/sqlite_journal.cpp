@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -16,6 +17,7 @@
 #include "store/event_codec.hpp"
 #include "store/sqlite_backup.hpp"
 #include "store/sqlite_database.hpp"
+#include "store/sqlite_past.hpp"
 #include "store/sqlite_rows.hpp"
 #include "store/sqlite_schema.hpp"
 
@@ -43,6 +45,9 @@ struct Statements {
   Table<farm::Creation> creations;
   Table<farm::UserKey> user_keys;
   Table<StoredKey> keys;
+  Statement delete_request;
+  Statement delete_job;
+  Statement put_forgotten;
   Statement delete_worker;
   Statement delete_creation;
   Statement delete_key;
@@ -70,6 +75,9 @@ std::expected<Statements, StoreError> prepare_all(Database& database) {
       {&all.creations.put, put_sql<farm::Creation>()},
       {&all.user_keys.put, put_sql<farm::UserKey>()},
       {&all.keys.put, put_sql<StoredKey>()},
+      {&all.delete_request, "DELETE FROM requests WHERE id = ?"},
+      {&all.delete_job, "DELETE FROM jobs WHERE request_id = ?"},
+      {&all.put_forgotten, "INSERT OR REPLACE INTO forgotten (id, last_request, until_ns) VALUES (1, ?, ?)"},
       {&all.delete_worker, "DELETE FROM workers WHERE uuid = ?"},
       {&all.delete_creation, "DELETE FROM creations WHERE request_id = ?"},
       {&all.delete_key, "DELETE FROM keys WHERE worker = ?"},
@@ -97,6 +105,10 @@ class SqliteJournal final : public Journal {
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
+  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) override {
+    return past_->read_checkpoint(seq);
+  }
+  std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) override { return past_->tidy(until, most); }
   std::expected<void, StoreError> scrub() override;
   std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override {
     return SqliteBackup::begin(database_, file);
@@ -112,11 +124,13 @@ class SqliteJournal final : public Journal {
   bool write(const EventBatch& batch);
   bool write_event(const farm::Event& event);
   bool write_request(const farm::Request& request);
+  bool erase_requests(const EventBatch& batch);
   template <class Row>
   static bool write_row(Table<Row>& table, const Row& row, std::int64_t demand_id = 0);
   template <class Row>
   static bool write_rows(Table<Row>& table, const std::vector<Row>& rows);
   static bool erase(Statement& statement, const WorkerUuid& worker);
+  static bool erase(Statement& statement, RequestId request);
 
   StoreError take_back(std::string_view doing);
   StoreError after_failed_commit();
@@ -124,6 +138,7 @@ class SqliteJournal final : public Journal {
   template <class Row, class Take>
   std::expected<void, StoreError> load_table(const Table<Row>& table, Take take);
   std::expected<void, StoreError> load_requests(std::vector<farm::Request>& requests);
+  std::expected<void, StoreError> load_forgotten(farm::Rows& rows);
   Statement& select_for(const EventQuery& query);
   std::expected<farm::Event, StoreError> event_of(const Statement& row) const;
 
@@ -131,6 +146,7 @@ class SqliteJournal final : public Journal {
   DataDirectory directory_;
   Database database_;
   std::optional<DemandTable> demands_;
+  std::optional<SqlitePast> past_;
   Statements statements_;
   EventSeq last_seq_;
 };
@@ -156,6 +172,9 @@ std::expected<void, StoreError> SqliteJournal::prepare() {
   const auto last = database_.number("SELECT coalesce(max(seq), 0) FROM events");
   if (!last) return std::unexpected(last.error());
   last_seq_ = EventSeq{static_cast<std::uint64_t>(*last)};
+  auto past = SqlitePast::prepare(database_, last_seq_);
+  if (!past) return std::unexpected(past.error());
+  past_.emplace(std::move(*past));
   return {};
 }
 
@@ -199,9 +218,9 @@ bool SqliteJournal::write(const EventBatch& batch) {
     if (!erase(statements_.delete_key, worker)) return false;
   }
   for (const auto request : batch.deleted_creations) {
-    statements_.delete_creation.bind(1, static_cast<std::int64_t>(request.value));
-    if (!statements_.delete_creation.run()) return false;
+    if (!erase(statements_.delete_creation, request)) return false;
   }
+  if (!erase_requests(batch)) return false;
   for (const auto& request : batch.requests) {
     if (!write_request(request)) return false;
   }
@@ -233,6 +252,19 @@ bool SqliteJournal::write_event(const farm::Event& event) {
     put.bind_null(++index);
   }
   put.bind_text(++index, encoded.json);
+  if (!put.run()) return false;
+  const auto* checkpoint = std::get_if<farm::Checkpoint>(&event.body);
+  return checkpoint == nullptr || checkpoint->state == nullptr || past_->put_checkpoint(event, *checkpoint->state);
+}
+
+bool SqliteJournal::erase_requests(const EventBatch& batch) {
+  for (const auto request : batch.deleted_requests) {
+    if (!erase(statements_.delete_request, request) || !erase(statements_.delete_job, request)) return false;
+  }
+  if (!batch.forgotten) return true;
+  auto& put = statements_.put_forgotten;
+  put.bind(1, static_cast<std::int64_t>(batch.forgotten->last_request.value));
+  put.bind(2, batch.forgotten->until.time_since_epoch().count());
   return put.run();
 }
 
@@ -259,6 +291,11 @@ bool SqliteJournal::write_rows(Table<Row>& table, const std::vector<Row>& rows) 
 
 bool SqliteJournal::erase(Statement& statement, const WorkerUuid& worker) {
   statement.bind_blob(1, worker.bytes());
+  return statement.run();
+}
+
+bool SqliteJournal::erase(Statement& statement, RequestId request) {
+  statement.bind(1, static_cast<std::int64_t>(request.value));
   return statement.run();
 }
 
@@ -304,6 +341,7 @@ std::expected<Loaded, StoreError> SqliteJournal::load() {
   }
   if (auto done = load_table(statements_.keys, into(loaded.keys)); !done) return std::unexpected(done.error());
   if (auto done = load_requests(loaded.rows.requests); !done) return std::unexpected(done.error());
+  if (auto done = load_forgotten(loaded.rows); !done) return std::unexpected(done.error());
   if (last_seq_.value > 0) {
     const auto at = database_.number("SELECT at_ns FROM events ORDER BY seq DESC LIMIT 1");
     if (!at) return std::unexpected(at.error());
@@ -339,8 +377,8 @@ std::expected<void, StoreError> SqliteJournal::load_requests(std::vector<farm::R
   requests.reserve(static_cast<std::size_t>(*count));
   auto done =
       load_table(statements_.requests, [&requests](farm::Request&& row) { requests.push_back(std::move(row)); });
-  demands_->unload();
   if (!done) return done;
+  if (done = demands_->unload(); !done) return done;
 
   auto owner = requests.begin();
   std::optional<RequestId> orphan;
@@ -356,6 +394,18 @@ std::expected<void, StoreError> SqliteJournal::load_requests(std::vector<farm::R
     return std::unexpected(database_.corrupt(fmt::format("the job of request {} has no request", orphan->value)));
   }
   return done;
+}
+
+std::expected<void, StoreError> SqliteJournal::load_forgotten(farm::Rows& rows) {
+  auto row = database_.prepare("SELECT last_request, until_ns FROM forgotten");
+  if (!row) return std::unexpected(row.error());
+  const int code = row->step();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return std::unexpected(database_.failure("load what is forgotten"));
+  if (!rows.requests.empty()) rows.last_request = rows.requests.back().id;
+  if (code == SQLITE_DONE) return {};
+  rows.last_request = std::max(rows.last_request, RequestId{static_cast<std::uint64_t>(row->integer(0))});
+  rows.forgotten_until = Instant(Duration(row->integer(1)));
+  return {};
 }
 
 Statement& SqliteJournal::select_for(const EventQuery& query) {

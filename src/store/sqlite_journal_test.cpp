@@ -18,91 +18,13 @@
 #include <unistd.h>
 #include <vector>
 
-#include "farm/farm.hpp"
 #include "store/data_directory.hpp"
 #include "store/faulty_vfs.hpp"
-#include "store/scratch_directory.hpp"
+#include "store/sqlite_fixture.hpp"
 #include "store/sqlite_schema.hpp"
 
 namespace boruta::store {
 namespace {
-
-const WorkerUuid kWorker = WorkerUuid::parse("0b5c1de0-1111-4222-8333-0123456789ab").value();
-
-class SqliteJournalTest : public testing::Test {
- protected:
-  std::unique_ptr<Journal> open() {
-    auto journal = make_sqlite_journal(directory());
-    if (!journal) {
-      ADD_FAILURE() << journal.error().message;
-      return nullptr;
-    }
-    return std::move(*journal);
-  }
-
-  StoreError refusal() {
-    auto journal = make_sqlite_journal(directory());
-    if (journal) {
-      ADD_FAILURE() << "was opened";
-      return {};
-    }
-    return journal.error();
-  }
-
-  /// Runs SQL on the file while no journal has it.
-  void execute(const std::string& sql) {
-    auto database = Database::open(file());
-    ASSERT_TRUE(database) << database.error().message;
-    const auto done = database->execute("tamper", sql);
-    ASSERT_TRUE(done) << done.error().message;
-  }
-
-  std::filesystem::path directory() const { return scratch_.path() / "data"; }
-  std::filesystem::path file() const { return directory() / "boruta.db"; }
-
- private:
-  ScratchDirectory scratch_;
-};
-
-mode_t mode_of(const std::filesystem::path& path) {
-  struct stat found{};
-  EXPECT_EQ(::stat(path.c_str(), &found), 0) << path;
-  return found.st_mode & 0777U;
-}
-
-std::string contents_of(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-void overwrite(const std::filesystem::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
-}
-
-/// Several pages' worth, so that it takes many writes.
-EventBatch large_batch(const Journal& journal) {
-  EventBatch batch;
-  batch.first_seq = EventSeq{journal.last_seq().value + 1};
-  for (std::uint64_t seq = batch.first_seq.value; seq < batch.first_seq.value + 20; ++seq) {
-    batch.events.push_back({.seq = EventSeq{seq},
-                            .at = {},
-                            .actor = {},
-                            .body = farm::WorkerNoted{.uuid = kWorker, .text = std::string(1'000, 'n')}});
-    farm::Request request;
-    request.id = RequestId{seq};
-    request.demand =
-        std::make_shared<const Demand>(Demand{.caps = {{"number", std::to_string(seq)}}, .requirements = {}});
-    batch.requests.push_back(request);
-  }
-  return batch;
-}
-
-EventBatch small_batch(const Journal& journal) {
-  EventBatch batch;
-  batch.first_seq = EventSeq{journal.last_seq().value + 1};
-  batch.events.push_back({.seq = batch.first_seq, .at = {}, .actor = {}, .body = farm::WorkerLost{.uuid = kWorker}});
-  return batch;
-}
 
 TEST_F(SqliteJournalTest, LetsNobodyElseReadItsFiles) {
   auto journal = open();
@@ -168,7 +90,7 @@ TEST_F(SqliteJournalTest, MarksTheFileAsItsOwnAndWithItsVersion) {
   auto database = Database::open(file());
   ASSERT_TRUE(database);
   EXPECT_EQ(database->number("PRAGMA application_id"), kApplicationId);
-  EXPECT_EQ(database->number("PRAGMA user_version"), 5);
+  EXPECT_EQ(database->number("PRAGMA user_version"), 6);
 }
 
 TEST_F(SqliteJournalTest, RefusesGarbageNamingTheFileAndWhatToDo) {
@@ -189,79 +111,6 @@ TEST_F(SqliteJournalTest, RefusesATruncatedFile) {
   const auto error = refusal();
   EXPECT_EQ(error.code, StoreErrorCode::kCorrupt);
   EXPECT_THAT(error.message, testing::StartsWith(file().string() + " cannot be read: "));
-}
-
-/// Its events, too, are understood: they still make its rows.
-void expect_rows_of_events(Journal& journal, const farm::Rows& rows) {
-  const auto events = journal.read({.after = {}, .request = {}, .worker = {}, .limit = 1'000});
-  ASSERT_TRUE(events) << events.error().message;
-  farm::Farm replayed(farm::Policy{});
-  farm::Touched touched;
-  for (const auto& event : *events) farm::apply_event(replayed, event, touched);
-  EXPECT_TRUE(replayed.rows() == rows);
-}
-
-TEST_F(SqliteJournalTest, BringsADatabaseOfAnEarlierSchemaForward) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-2.db", file());
-  auto journal = open();
-  const auto loaded = journal->load();
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  const auto& requests = loaded->rows.requests;
-  ASSERT_EQ(requests.size(), 3U);
-  EXPECT_EQ(*requests[0].demand, (Demand{.caps = {{"board", "sim"}}, .requirements = {}}));
-  EXPECT_EQ(requests[0].state, farm::RequestState::kDone);
-  ASSERT_TRUE(requests[0].job);
-  EXPECT_FALSE(requests[0].job->overdue);
-  EXPECT_EQ(*requests[1].demand, (Demand{.caps = {{"board", "none"}}, .requirements = {}}));
-  EXPECT_EQ(loaded->rows.workers.size(), 2U);
-
-  expect_rows_of_events(*journal, loaded->rows);
-}
-
-TEST_F(SqliteJournalTest, BringsADatabaseOfTheSchemaBeforeThePreviousForward) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-3.db", file());
-  auto journal = open();
-  const auto loaded = journal->load();
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  const auto& rows = loaded->rows;
-  ASSERT_EQ(rows.requests.size(), 3U);
-  EXPECT_EQ(rows.requests[2].state, farm::RequestState::kInProgress);
-  EXPECT_FALSE(rows.requests[2].job->own_keys);
-  ASSERT_EQ(rows.tokens.size(), 6U);
-  EXPECT_TRUE(rows.tokens[3].reusable);
-  EXPECT_FALSE(rows.tokens[3].max_workers);
-  EXPECT_FALSE(rows.tokens[3].in_service);
-  EXPECT_FALSE(rows.tokens[0].last_used);
-  EXPECT_EQ(rows.users[2].ceilings.running, 3U);
-  EXPECT_TRUE(rows.user_keys.empty());
-  ASSERT_EQ(loaded->keys.size(), 1U);
-  EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
-  expect_rows_of_events(*journal, loaded->rows);
-}
-
-TEST_F(SqliteJournalTest, BringsADatabaseOfThePreviousSchemaForwardAndGivesItsPagesChecksums) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-4.db", file());
-  auto journal = open();
-  const auto loaded = journal->load();
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  const auto& rows = loaded->rows;
-  ASSERT_EQ(rows.requests.size(), 3U);
-  EXPECT_EQ(rows.requests[2].state, farm::RequestState::kInProgress);
-  ASSERT_EQ(rows.user_keys.size(), 1U);
-  EXPECT_EQ(rows.user_keys[0].name, "laptop");
-  ASSERT_EQ(loaded->keys.size(), 1U);
-  EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
-  expect_rows_of_events(*journal, rows);
-
-  journal.reset();
-  auto content = contents_of(file());
-  content[content.find("\"board\"") + 1] ^= 1;
-  overwrite(file(), content);
-  auto damaged = make_sqlite_journal(directory());
-  ASSERT_FALSE(damaged && (*damaged)->load());
 }
 
 TEST_F(SqliteJournalTest, NamesTheRowThatCannotBeUnderstood) {

@@ -15,7 +15,7 @@ namespace {
 ///
 /// Rows are narrow, because a commit writes whole pages: what requests have in common is in demands, a job
 /// has a table of its own, and no table but events has an index beside its key. Times are nanoseconds since 1970.
-constexpr std::array<std::string_view, 5> kSteps{
+constexpr std::array<std::string_view, 6> kSteps{
     R"sql(
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,
@@ -92,8 +92,13 @@ ALTER TABLE tokens ADD COLUMN last_used_ns INTEGER;
 
 ALTER TABLE jobs ADD COLUMN own_keys INTEGER NOT NULL DEFAULT 0;
 )sql",
-    // Pages with checksums, which add_checksums made before: a server that would write some without must not try.
-    ""};
+    // Pages with checksums, which rewrite_pages made before: a server that would write some without must not try.
+    "",
+    // The one row of forgotten tells what the requests that are gone cannot.
+    R"sql(
+CREATE TABLE checkpoints(seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
+CREATE TABLE forgotten(id INTEGER PRIMARY KEY, last_request INTEGER NOT NULL, until_ns INTEGER NOT NULL) STRICT;
+)sql"};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());
 
@@ -109,12 +114,18 @@ std::unexpected<StoreError> refused(const Database& database, std::string_view w
       StoreError{.code = StoreErrorCode::kCorrupt, .message = fmt::format("{} {}", database.file().string(), why)});
 }
 
-/// All pages anew, as one transaction in the log. The first page goes to the file first, and with it the header that
-/// says how the others are written.
-std::expected<void, StoreError> add_checksums(Database& database) {
-  if (database.reserved_bytes() == kChecksumBytes) return {};
+/// The file can give back pages that it needs no more, a few at a time.
+constexpr std::string_view kShrinkable = "PRAGMA auto_vacuum = INCREMENTAL";
+constexpr std::int64_t kIncremental = 2;
+
+/// All pages anew, as one transaction in the log, with checksums and shrinkable. The first page goes to the file first,
+/// and with it the header that says how the others are written.
+std::expected<void, StoreError> rewrite_pages(Database& database) {
+  const auto vacuum = database.number("PRAGMA auto_vacuum");
+  if (!vacuum) return std::unexpected(vacuum.error());
+  if (database.reserved_bytes() == kChecksumBytes && *vacuum == kIncremental) return {};
   database.reserve_bytes(kChecksumBytes);
-  return database.execute("add checksums", "VACUUM");
+  return database.execute("write all pages anew", fmt::format("{}; VACUUM", kShrinkable));
 }
 
 std::expected<void, StoreError> migrate(Database& database, std::int64_t version) {
@@ -136,13 +147,16 @@ std::expected<void, StoreError> configure_and_migrate(Database& database) {
   if (!done) return done;
   const auto version = schema_version(database);
   if (!version) return std::unexpected(version.error());
-  if (*version == 0) database.reserve_bytes(kChecksumBytes);
+  if (*version == 0) {
+    database.reserve_bytes(kChecksumBytes);
+    if (auto set = database.execute("configure", std::string(kShrinkable)); !set) return set;
+  }
   // secure_delete overwrites deleted keys with zeros.
   done = database.execute("configure",
                           fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
                                       "PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {}",
                                       kCheckpointPages, kLogBytes));
-  if (done) done = add_checksums(database);
+  if (done) done = rewrite_pages(database);
   return done ? migrate(database, *version) : done;
 }
 

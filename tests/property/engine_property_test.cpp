@@ -12,6 +12,7 @@
 #include "match/explain.hpp"
 #include "property/naive_model.hpp"
 #include "property/random_commands.hpp"
+#include "property/replay.hpp"
 
 namespace rc {
 
@@ -47,6 +48,7 @@ farm::Policy small_policy(farm::QueueOrder order) {
                       .order = order,
                       .half_life = 5min,
                       .overdue_after = 3min,
+                      .keep_requests = 5min,
                       .first_tunnel_port = 30'000,
                       .last_tunnel_port = 30'002};
 }
@@ -72,12 +74,30 @@ class Life {
     follow(engine_.execute(command_of(step, engine_.farm(), now_), now_));
   }
 
+  /// Whoever begins at a checkpoint, with what is kept of requests that had ended by then, comes to the same farm.
+  void check_checkpoints() {
+    const auto now = engine_.farm().rows();
+    for (auto event = events_.begin(); event != events_.end(); ++event) {
+      const auto* checkpoint = std::get_if<farm::Checkpoint>(&event->body);
+      if (checkpoint == nullptr) continue;
+      farm::Farm farm(policy_, rows_behind(event->seq, *checkpoint->state, now));
+      for (auto later = event + 1; later != events_.end(); ++later) {
+        farm::Touched touched;
+        farm::apply_event(farm, *later, touched);
+        RC_ASSERT(farm::check_invariants(farm).empty());
+      }
+      RC_ASSERT(farm.rows() == now);
+    }
+  }
+
  private:
   void follow(const match::Step& step) {
     for (const auto& event : step.events) {
       check_choice(event);
+      if (const auto* forgotten = std::get_if<farm::RequestsForgotten>(&event.body)) check_forgotten(*forgotten);
       farm::Touched touched;
       farm::apply_event(replayed_, event, touched);
+      events_.push_back(event);
     }
     check_state();
   }
@@ -91,6 +111,18 @@ class Life {
     RC_ASSERT(expected.has_value());
     RC_ASSERT(expected->request.value == started->id.value);
     RC_ASSERT(expected->worker.to_string() == started->worker.to_string());
+  }
+
+  /// They had ended for long enough.
+  void check_forgotten(const farm::RequestsForgotten& event) {
+    for (const auto& range : event.ranges) {
+      for (auto id = range.first; id <= range.last; ++id.value) {
+        const auto request = replayed_.find_request(id);
+        RC_ASSERT(request != nullptr);
+        RC_ASSERT(farm::is_terminal(request->state));
+        RC_ASSERT(request->changed + policy_.keep_requests <= now_.wall);
+      }
+    }
   }
 
   void check_state() {
@@ -159,6 +191,7 @@ class Life {
   Now now_{.wall = Instant(1'000'000s), .lease = Instant(1'000'000s)};
   match::Engine engine_;
   farm::Farm replayed_;
+  farm::Events events_;
 };
 
 /// RapidCheck reads it once, before its first check; what the caller has set stays.
@@ -171,6 +204,7 @@ void live_through(farm::QueueOrder order) {
   const bool holds = rc::check([order](const std::vector<RandomStep>& steps) {
     Life life(small_policy(order));
     for (const auto& step : steps) life.live(step);
+    life.check_checkpoints();
   });
   EXPECT_TRUE(holds);
   // Users and tokens have commands that the random life leaves out.

@@ -25,7 +25,7 @@ WorkerUuid known_worker(const farm::Farm& farm, std::uint8_t number) {
 /// One of the newest requests: old ones have ended.
 RequestId some_request(const farm::Farm& farm, std::uint8_t number) {
   constexpr std::uint64_t kRecent = 12;
-  const auto size = farm.requests().size();
+  const auto size = farm.requests().last_id().value;
   const auto back = number % kRecent;
   return RequestId{size > back ? size - back : size + 1};
 }
@@ -265,6 +265,8 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
       return by_user(key_or_record(step));
     default:
       if (step.second % 4 == 0) return by_server(farm::StartServer{});
+      if (step.second % 4 == 1) return by_server(farm::ForgetRequests{});
+      if (step.second % 4 == 2 && step.first % 4 == 0) return by_server(farm::WriteCheckpoint{});
       return by_server(farm::MoveTunnel{.id = id, .port = 30'000});
   }
 }

@@ -6,6 +6,7 @@
 
 #include "farm/invariants.hpp"
 #include "property/naive_model.hpp"
+#include "property/replay.hpp"
 
 namespace boruta::sim {
 namespace {
@@ -57,8 +58,8 @@ std::string name_of(WorkerUuid uuid) { return fmt::format("worker {}", uuid.to_s
 void Invariants::access_given(RequestId id, const server::Access& access) {
   promises_[id].in_progress = true;
   const auto durable = world_.disk().load();
-  const auto& request = durable->rows.requests.at(id.value - 1);
-  if (!request.job || request.job->worker != access.worker) {
+  const auto* request = find_request(durable->rows, id);
+  if (request == nullptr || !request->job || request->job->worker != access.worker) {
     world_.violate(fmt::format("access to {} was handed out that was not durable", name_of(id)));
   }
   if (access.private_key.reveal() != agent_key().reveal()) {
@@ -205,13 +206,31 @@ void Invariants::check_tunnels(const std::set<RequestId>& open) {
   }
 }
 
+void Invariants::learn_what_is_forgotten() {
+  const auto events = world_.disk().read({.after = looked_at_, .limit = SIZE_MAX});
+  for (const auto& event : *events) {
+    looked_at_ = event.seq;
+    const auto* forgotten = std::get_if<farm::RequestsForgotten>(&event.body);
+    if (forgotten == nullptr) continue;
+    world_.count("requests forgotten");
+    if (forgotten->ended_until + policy_.keep_requests > event.at) {
+      world_.violate(fmt::format("event {} forgets what has not ended long ago", event.seq.value));
+    }
+    for (const auto& range : forgotten->ranges) {
+      for (auto id = range.first; id <= range.last; ++id.value) forgotten_.insert(id);
+    }
+  }
+}
+
 void Invariants::check_promises(const farm::Rows& durable) {
+  learn_what_is_forgotten();
   for (const auto& [id, promise] : promises_) {
-    if (id.value > durable.requests.size()) {
-      world_.violate(fmt::format("{} was acknowledged and is not there", name_of(id)));
+    const auto* found = find_request(durable, id);
+    if (found == nullptr) {
+      if (!forgotten_.contains(id)) world_.violate(fmt::format("{} was acknowledged and is not there", name_of(id)));
       continue;
     }
-    const auto& request = durable.requests[id.value - 1];
+    const auto& request = *found;
     if (promise.closed && !farm::is_terminal(request.state)) {
       world_.violate(fmt::format("{} was closed and is {}", name_of(id), to_string(request.state)));
     }
@@ -248,13 +267,31 @@ void Invariants::check_end(const farm::Farm& farm) {
 }
 
 void Invariants::check_replay(const farm::Rows& durable) {
-  farm::Farm replayed(policy_);
   const auto events = world_.disk().read({.after = EventSeq{}, .limit = SIZE_MAX});
+  if (events->front().seq == EventSeq{1}) check_replay_behind(EventSeq{}, farm::Rows{}, durable, *events);
   for (const auto& event : *events) {
+    if (!std::holds_alternative<farm::Checkpoint>(event.body)) continue;
+    const auto state = world_.disk().read_checkpoint(event.seq);
+    if (!*state) {
+      world_.violate(fmt::format("the state of checkpoint {} is not kept", event.seq.value));
+      continue;
+    }
+    world_.count("checkpoint kept");
+    check_replay_behind(event.seq, **state, durable, *events);
+  }
+}
+
+void Invariants::check_replay_behind(EventSeq seq, const farm::Rows& state, const farm::Rows& durable,
+                                     const farm::Events& events) {
+  farm::Farm replayed(policy_, property::rows_behind(seq, state, durable));
+  for (const auto& event : events) {
+    if (event.seq <= seq) continue;
     farm::Touched touched;
     farm::apply_event(replayed, event, touched);
   }
-  if (replayed.rows() != durable) world_.violate("replaying the journal does not give the rows");
+  if (replayed.rows() != durable) {
+    world_.violate(fmt::format("replaying the journal behind event {} does not give the rows", seq.value));
+  }
 }
 
 }  // namespace boruta::sim

@@ -58,12 +58,20 @@ class Invariants final : public server::Listener {
   void step(std::string& state, const std::string& whose, const farm::Transition& transition,
             const std::set<std::pair<std::string, std::string>>& legal);
   void check_promises(const farm::Rows& durable);
+  /// Requests that were forgotten by their time need not be there any more.
+  void learn_what_is_forgotten();
+  /// From the beginning, if that is kept, and from each checkpoint.
   void check_replay(const farm::Rows& durable);
+  void check_replay_behind(EventSeq seq, const farm::Rows& state, const farm::Rows& durable,
+                           const farm::Events& events);
 
   World& world_;
   farm::Policy policy_;
   Duration cleaned_within_;
   std::map<RequestId, Promise> promises_;
+  std::set<RequestId> forgotten_;
+  /// What was forgotten up to this event is known.
+  EventSeq looked_at_;
 
   // As the durable events tell.
   std::map<RequestId, farm::Request> open_;

@@ -45,11 +45,29 @@ Task<std::expected<farm::Events, store::StoreError>> SimCommitter::read(store::E
   co_return world_.disk().read(query);
 }
 
+Task<std::expected<store::Tidied, store::StoreError>> SimCommitter::tidy(Instant until) {
+  constexpr std::size_t kFew = 100;
+  const auto before = world_.disk().last_seq();
+  auto tidied = world_.disk().tidy(until, kFew);
+  if (tidied->more) world_.count("events forgotten");
+  if (world_.disk().last_seq() != before) world_.violate("a journal that was tidied is another one");
+  co_return tidied;
+}
+
+namespace {
+
+Task<void> retain(server::Retention* retention) {
+  const auto begun = co_await retention->begin();
+  if (begun) co_await retention->run();
+}
+
+}  // namespace
+
 std::expected<void, std::string> SimTunnels::open(RequestId job, std::uint16_t /*port*/,
                                                   server::TunnelTarget /*target*/) {
   const auto durable = world_.disk().load();
-  const auto& requests = durable->rows.requests;
-  const bool known = job.value <= requests.size() && requests[job.value - 1].state == farm::RequestState::kInProgress;
+  const auto* request = find_request(durable->rows, job);
+  const bool known = request != nullptr && request->state == farm::RequestState::kInProgress;
   if (!known) world_.violate("a tunnel was opened for a job that is not durable");
   open_.insert(job);
   world_.let_in(coordinator_.engine().farm().find_open_request(job)->job->worker, job);
@@ -111,7 +129,7 @@ Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* age
   co_await agents->disconnect(*session);
 }
 
-SimServer::SimServer(World* world, farm::Policy policy, server::Listener* invariants)
+SimServer::SimServer(World* world, farm::Policy policy, Duration keep_events, server::Listener* invariants)
     : world_(*world),
       committer_(world, context_.get_executor()),
       coordinator_({.strand = context_.get_executor(), .clock = &world->clock(), .committer = &committer_}, policy,
@@ -119,11 +137,14 @@ SimServer::SimServer(World* world, farm::Policy policy, server::Listener* invari
       agents_(&coordinator_),
       tunnels_(world, &coordinator_),
       reconciler_(&coordinator_, &agents_, &tunnels_),
+      feed_(&coordinator_),
+      retention_(&coordinator_, &committer_, &feed_, keep_events),
       tasks_(context_.get_executor()) {
   coordinator_.add_listener(invariants);
   tasks_.spawn("coordinator", coordinator_.run());
   tasks_.spawn("agents", agents_.run());
   tasks_.spawn("reconciler", reconciler_.run(30s));
+  tasks_.spawn("retention", retain(&retention_));
 }
 
 SimServer::~SimServer() { context_.destroy_handlers(); }

@@ -11,6 +11,7 @@
 #include "server/agents.hpp"
 #include "server/coordinator.hpp"
 #include "server/reconciler.hpp"
+#include "server/retention.hpp"
 #include "sim/world.hpp"
 
 namespace boruta::sim {
@@ -40,6 +41,7 @@ class SimCommitter final : public server::Committer {
   void submit(store::EventBatch batch) override;
   [[nodiscard]] bool stalled() const override { return stalled_; }
   Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) override;
+  Task<std::expected<store::Tidied, store::StoreError>> tidy(Instant until) override;
   void stop() override {}
 
  private:
@@ -103,7 +105,7 @@ class ServerEnd final : public server::AgentLink {
 class SimServer {
  public:
   /// `invariants` hear of what is durable.
-  SimServer(World* world, farm::Policy policy, server::Listener* invariants);
+  SimServer(World* world, farm::Policy policy, Duration keep_events, server::Listener* invariants);
   SimServer(const SimServer&) = delete;
   SimServer& operator=(const SimServer&) = delete;
   /// As kill -9 does it.
@@ -130,6 +132,8 @@ class SimServer {
   server::Agents agents_;
   SimTunnels tunnels_;
   server::Reconciler reconciler_;
+  server::EventFeed feed_;
+  server::Retention retention_;
   runtime::TaskGroup tasks_;
 };
 

@@ -10,9 +10,16 @@ using namespace std::chrono_literals;
 constexpr Duration kLuckEvery = 20s;
 
 farm::Policy short_policy() {
-  return farm::Policy{
-      .lease = 10min, .lease_max = 25min, .claim_within = 5min, .invalid_after = 5min, .access_control = false};
+  return farm::Policy{.lease = 10min,
+                      .lease_max = 25min,
+                      .claim_within = 5min,
+                      .invalid_after = 5min,
+                      .access_control = false,
+                      .keep_requests = 45min};
 }
+
+/// Longer than the server is ever down.
+constexpr Duration kKeepEvents = 40min;
 
 Capabilities wanted(std::uint64_t number) {
   switch (number) {
@@ -97,7 +104,7 @@ void Simulation::run_until(Instant end) {
 
 void Simulation::boot() {
   world_.count("server started");
-  server_ = std::make_unique<SimServer>(&world_, policy_, &invariants_);
+  server_ = std::make_unique<SimServer>(&world_, policy_, kKeepEvents, &invariants_);
   invariants_.server_started();
 }
 
@@ -156,7 +163,7 @@ farm::Actor Simulation::user(std::uint64_t number) const {
 
 RequestId Simulation::some_request() {
   constexpr std::uint64_t kRecent = 10;
-  const auto size = server_->farm().requests().size();
+  const auto size = server_->farm().requests().last_id().value;
   const auto back = world_.pick(0, kRecent);
   return RequestId{size > back ? size - back : size + 1};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,6 +41,12 @@ struct Weather {
   /// An agent that is asked something says at once that it has done it, but of an earlier time.
   int lie = 0;
 };
+
+/// Null: there is none.
+[[nodiscard]] inline const farm::Request* find_request(const farm::Rows& rows, RequestId id) {
+  const auto found = std::ranges::lower_bound(rows.requests, id, {}, &farm::Request::id);
+  return found == rows.requests.end() || found->id != id ? nullptr : &*found;
+}
 
 /// What the parts of a simulation share: time, chance, the disk, and what must never happen.
 class World {

@@ -1,0 +1,118 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "farm/farm.hpp"
+#include "store/sqlite_fixture.hpp"
+
+/// Databases of every earlier schema are brought forward.
+namespace boruta::store {
+namespace {
+
+using SqliteUpgrade = SqliteJournalTest;
+
+/// Its events, too, are understood: they still make its rows.
+void expect_rows_of_events(Journal& journal, const farm::Rows& rows) {
+  const auto events = journal.read({.after = {}, .request = {}, .worker = {}, .limit = 1'000});
+  ASSERT_TRUE(events) << events.error().message;
+  farm::Farm replayed(farm::Policy{});
+  farm::Touched touched;
+  for (const auto& event : *events) farm::apply_event(replayed, event, touched);
+  EXPECT_TRUE(replayed.rows() == rows);
+}
+
+/// The farm of the two earliest schemas.
+void expect_earliest_farm(Journal& journal) {
+  const auto loaded = journal.load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& requests = loaded->rows.requests;
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(*requests[0].demand, (Demand{.caps = {{"board", "sim"}}, .requirements = {}}));
+  EXPECT_EQ(requests[0].state, farm::RequestState::kDone);
+  ASSERT_TRUE(requests[0].job);
+  EXPECT_FALSE(requests[0].job->overdue);
+  EXPECT_EQ(*requests[1].demand, (Demand{.caps = {{"board", "none"}}, .requirements = {}}));
+  EXPECT_EQ(loaded->rows.workers.size(), 2U);
+  EXPECT_EQ(loaded->rows.last_request, requests.back().id);
+  expect_rows_of_events(journal, loaded->rows);
+}
+
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheFirstSchemaForward) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-1.db", file());
+  expect_earliest_farm(*open());
+}
+
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheSecondSchemaForward) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-2.db", file());
+  expect_earliest_farm(*open());
+}
+
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheThirdSchemaForward) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-3.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& rows = loaded->rows;
+  ASSERT_EQ(rows.requests.size(), 3U);
+  EXPECT_EQ(rows.requests[2].state, farm::RequestState::kInProgress);
+  EXPECT_FALSE(rows.requests[2].job->own_keys);
+  ASSERT_EQ(rows.tokens.size(), 6U);
+  EXPECT_TRUE(rows.tokens[3].reusable);
+  EXPECT_FALSE(rows.tokens[3].max_workers);
+  EXPECT_FALSE(rows.tokens[3].in_service);
+  EXPECT_FALSE(rows.tokens[0].last_used);
+  EXPECT_EQ(rows.users[2].ceilings.running, 3U);
+  EXPECT_TRUE(rows.user_keys.empty());
+  ASSERT_EQ(loaded->keys.size(), 1U);
+  EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
+  expect_rows_of_events(*journal, loaded->rows);
+}
+
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheFourthSchemaForwardAndGivesItsPagesChecksums) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-4.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& rows = loaded->rows;
+  ASSERT_EQ(rows.requests.size(), 3U);
+  EXPECT_EQ(rows.requests[2].state, farm::RequestState::kInProgress);
+  ASSERT_EQ(rows.user_keys.size(), 1U);
+  EXPECT_EQ(rows.user_keys[0].name, "laptop");
+  ASSERT_EQ(loaded->keys.size(), 1U);
+  EXPECT_EQ(loaded->keys[0].pem.reveal(), "a private key");
+  expect_rows_of_events(*journal, rows);
+
+  journal.reset();
+  auto content = contents_of(file());
+  content[content.find("\"board\"") + 1] ^= 1;
+  overwrite(file(), content);
+  auto damaged = make_sqlite_journal(directory());
+  ASSERT_FALSE(damaged && (*damaged)->load());
+}
+
+TEST_F(SqliteUpgrade, BringsADatabaseOfThePreviousSchemaForwardAndMakesItShrinkable) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-5.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& rows = loaded->rows;
+  ASSERT_EQ(rows.requests.size(), 3U);
+  ASSERT_EQ(rows.user_keys.size(), 1U);
+  EXPECT_EQ(rows.last_request, RequestId{3});
+  EXPECT_FALSE(rows.forgotten_until);
+  expect_rows_of_events(*journal, rows);
+
+  journal.reset();
+  auto database = Database::open(file());
+  ASSERT_TRUE(database);
+  EXPECT_EQ(database->number("PRAGMA auto_vacuum"), 2);
+}
+
+}  // namespace
+}  // namespace boruta::store
