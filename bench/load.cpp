@@ -335,9 +335,10 @@ void report(Tally& tally, double seconds, const Usage& before, const Usage& afte
   }
   if (has_usage) {
     const auto cpu = after.cpu_seconds - before.cpu_seconds;
-    fmt::print("server: {:.2f} CPU s in {:.1f} s, {:.1f} CPU us an answer, RSS {:.1f} MiB before and {:.1f} MiB after\n",
-               cpu, seconds, 1e6 * cpu / static_cast<double>(std::max<std::uint64_t>(tally.answers, 1)),
-               before.rss_mib, after.rss_mib);
+    fmt::print(
+        "server: {:.2f} CPU s in {:.1f} s, {:.1f} CPU us an answer, RSS {:.1f} MiB before and {:.1f} MiB after\n", cpu,
+        seconds, 1e6 * cpu / static_cast<double>(std::max<std::uint64_t>(tally.answers, 1)), before.rss_mib,
+        after.rss_mib);
   }
   for (const auto& [what, count] : tally.errors) fmt::print("{} errors: {}\n", count, what);
 }

@@ -131,7 +131,8 @@ Task<HttpResponse> Api::handle(const HttpRequest* request) {
     response = co_await (this->*match->route->handler)(&call);
   }
   if (response.refusal) {
-    if (is_of_access(response.refusal->code)) refusals_.note(call.actor, action_of(call, *match->route), *response.refusal);
+    if (is_of_access(response.refusal->code))
+      refusals_.note(call.actor, action_of(call, *match->route), *response.refusal);
     metrics_.count_refusal(server::Metrics::Client::kUser, response.refusal->code);
   }
   if (!is_preflight(*request)) add_cors_headers(*request, response);

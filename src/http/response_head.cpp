@@ -12,7 +12,8 @@ void append_header(std::string& out, std::string_view name, std::string_view val
   const auto begin = static_cast<std::ptrdiff_t>(out.size());
   out += value;
   // Nothing that a value may hold can end the header and begin another.
-  std::replace_if(out.begin() + begin, out.end(), [](char character) { return character == '\r' || character == '\n'; }, ' ');
+  std::replace_if(
+      out.begin() + begin, out.end(), [](char character) { return character == '\r' || character == '\n'; }, ' ');
   out += "\r\n";
 }
 

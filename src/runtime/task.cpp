@@ -18,7 +18,8 @@
 namespace boruta::runtime {
 namespace {
 
-/// Resumes those before `end`, which wait no longer: all in one go, as queueing them one by one costs more than they do.
+/// Resumes those before `end`, which wait no longer: all in one go, as queueing them one by one costs more than they
+/// do.
 template <class Waiters>
 void resume_first(const asio::any_io_executor& executor, Waiters& waiters, typename Waiters::iterator end, bool open) {
   if (end == waiters.begin()) return;
