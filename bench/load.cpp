@@ -3,6 +3,9 @@
 //
 //   load --port 8487 --token-file DIR/admin-token --do create --connections 32 --seconds 10 --pid $(pidof borutad)
 //
+// Tasks: create; get; list, a page of 100; mixed, one creation to four gets; change, of the priority; job, from the
+// request to its end; start, --count requests filed at once, and how long it takes until the last of them has a worker.
+//
 // Closed loop: each connection sends its next request when it has its answer. Open loop (--rate): requests are due at
 // even intervals, whatever the server does, and times count from when they were due, so that a server that stalls
 // cannot hide how many would have waited (coordinated omission).
@@ -47,8 +50,15 @@ struct Options {
   double seconds = 5;
   /// A second, by all connections together; 0: closed loop.
   double rate = 0;
-  /// Requests that are there: what `get` picks from.
+  /// Requests that are there: what `get`, `list` and `change` pick from.
+  std::uint64_t first = 1;
   std::uint64_t numbers = 1;
+  /// What pages are sorted by.
+  std::string sort = "id";
+  /// Requests that `start` files.
+  std::uint64_t count = 1'000;
+  /// `start` ends when they are filed.
+  bool no_wait = false;
   /// What requests ask for.
   std::string caps = R"({"none":"such"})";
   /// For how long a job is kept.
@@ -60,8 +70,12 @@ struct Options {
 
 struct Tally {
   /// By step of the task.
-  std::map<std::string, std::vector<float>> milliseconds;
+  std::map<std::string, std::vector<float>, std::less<>> milliseconds;
   std::map<std::string, std::uint64_t> errors;
+  /// Answers of all steps.
+  std::uint64_t answers = 0;
+  /// Requests that `start` has yet to file.
+  std::uint64_t to_start = 0;
 };
 
 struct Answer {
@@ -82,6 +96,7 @@ class Connection {
     const auto endpoints = co_await resolver.async_resolve(options_.host, options_.port, asio::use_awaitable);
     co_await asio::async_connect(socket_, endpoints, asio::use_awaitable);
     socket_.set_option(tcp::no_delay(true));
+    socket_.non_blocking(true);
   }
 
   asio::awaitable<Answer> call(std::string_view method, std::string path, std::string body = {}) {
@@ -89,7 +104,10 @@ class Connection {
     if (!token_.empty()) text += fmt::format("Authorization: Bearer {}\r\n", token_);
     if (method == "POST") text += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
     text += "\r\n" + body;
-    co_await asio::async_write(socket_, asio::buffer(text), asio::use_awaitable);
+    // Mostly all of it leaves at once, which spares what waits for it.
+    boost::system::error_code error;
+    const auto sent = socket_.write_some(asio::buffer(text), error);
+    if (sent < text.size()) co_await asio::async_write(socket_, asio::buffer(text) + sent, asio::use_awaitable);
     co_return co_await read_answer();
   }
 
@@ -133,6 +151,11 @@ class Client {
       co_await step("get", 200, "GET", fmt::format("/api/v1/reqs/{}", some_request()));
     } else if (options_.task == "list") {
       co_await list();
+    } else if (options_.task == "change") {
+      auto body = fmt::format(R"({{"Priority":{}}})", 1 + next_random() % 16);
+      co_await step("change", 204, "POST", fmt::format("/api/v1/reqs/{}", some_request()), std::move(body));
+    } else if (options_.task == "start") {
+      co_await create();
     } else if (options_.task == "mixed") {
       constexpr std::uint64_t kCreatesOf = 5;
       if (next_random() % kCreatesOf == 0) {
@@ -150,16 +173,26 @@ class Client {
     random_ = random_ * 6364136223846793005U + 1442695040888963407U;
     return random_ >> 20U;
   }
-  std::uint64_t some_request() { return 1 + next_random() % options_.numbers; }
+  std::uint64_t some_request() {
+    return options_.first + next_random() % (std::max(options_.numbers, options_.first) - options_.first + 1);
+  }
 
-  asio::awaitable<Answer> step(std::string name, unsigned expected, std::string_view method, std::string path,
+  asio::awaitable<Answer> step(std::string_view name, unsigned expected, std::string_view method, std::string path,
                                std::string body = {}) {
     auto answer = co_await connection_.call(method, std::move(path), std::move(body));
+    note(name, expected, answer);
+    co_return answer;
+  }
+
+  /// The step `name` ended with `answer`.
+  void note(std::string_view name, unsigned expected, const Answer& answer) {
     const auto now = SteadyClock::now();
-    tally_.milliseconds[name].push_back(std::chrono::duration<float, std::milli>(now - begun_).count());
+    auto times = tally_.milliseconds.find(name);
+    if (times == tally_.milliseconds.end()) times = tally_.milliseconds.emplace(name, std::vector<float>()).first;
+    times->second.push_back(std::chrono::duration<float, std::milli>(now - begun_).count());
+    ++tally_.answers;
     if (answer.status != expected) ++tally_.errors[fmt::format("{}: {} {}", name, answer.status, answer.body)];
     begun_ = now;
-    co_return answer;
   }
 
   asio::awaitable<std::string> create() {
@@ -171,7 +204,8 @@ class Client {
 
   asio::awaitable<void> list() {
     const auto page = fmt::format(
-        R"({{"Filter":null,"Sorter":null,"Paginator":{{"ID":{},"Direction":"forward","Limit":100}}}})", some_request());
+        R"({{"Filter":null,"Sorter":{{"Item":"{}","Order":"{}"}},"Paginator":{{"ID":{},"Direction":"forward","Limit":100}}}})",
+        options_.sort, next_random() % 2 == 0 ? "ascending" : "descending", some_request());
     co_await step("list 100", 200, "POST", "/api/v1/reqs/list", page);
   }
 
@@ -180,14 +214,8 @@ class Client {
     const auto begun = begun_;
     const auto id = co_await create();
     if (id.empty()) co_return;
-    while (true) {
-      const auto seen = co_await step("look", 200, "GET", "/api/v1/reqs/" + id);
-      if (seen.body.find("\"WAITING\"") == std::string::npos) break;
-      co_await pause(1ms);
-    }
-    tally_.milliseconds["filed to started"].push_back(
-        std::chrono::duration<float, std::milli>(SteadyClock::now() - begun).count());
-    co_await step("acquire", 200, "POST", "/api/v1/reqs/" + id + "/acquire_worker");
+    const bool acquired = co_await acquire("/api/v1/reqs/" + id);
+    if (!acquired) co_return;
     if (options_.hold > 0) {
       co_await pause(std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(options_.hold)));
       begun_ = SteadyClock::now();
@@ -195,6 +223,22 @@ class Client {
     co_await step("close", 204, "POST", "/api/v1/reqs/" + id + "/close");
     tally_.milliseconds["whole job"].push_back(
         std::chrono::duration<float, std::milli>(SteadyClock::now() - begun).count());
+  }
+
+  /// Whether there is access. Servers that don't wait for it say that there is none, and are asked again.
+  asio::awaitable<bool> acquire(std::string request) {
+    while (true) {
+      auto answer = co_await connection_.call("POST", request + "/acquire_worker");
+      if (answer.status != 200) {
+        const auto seen = co_await connection_.call("GET", request);
+        if (seen.body.contains("\"WAITING\"") || seen.body.contains("\"IN PROGRESS\"")) {
+          co_await pause(1ms);
+          continue;
+        }
+      }
+      note("acquire", 200, answer);
+      co_return answer.status == 200;
+    }
   }
 
   static asio::awaitable<void> pause(SteadyClock::duration duration) {
@@ -219,6 +263,13 @@ asio::awaitable<void> run_connection(const Options* options, std::string token, 
     return std::chrono::duration_cast<SteadyClock::duration>(std::chrono::duration<double>(value));
   };
   const auto end = begin + seconds(options->seconds);
+  if (options->task == "start") {
+    while (tally->to_start > 0) {
+      --tally->to_start;
+      co_await client.act(SteadyClock::now());
+    }
+    co_return;
+  }
   if (options->rate <= 0) {
     while (SteadyClock::now() < end) co_await client.act(SteadyClock::now());
     co_return;
@@ -231,6 +282,21 @@ asio::awaitable<void> run_connection(const Options* options, std::string token, 
     co_await timer.async_wait(asio::use_awaitable);
     if (options->fresh) co_await connection.open();
     co_await client.act(due);
+  }
+}
+
+/// Returns when no request waits any more.
+asio::awaitable<void> await_all_started(const Options* options, std::string token) {
+  const auto executor = co_await asio::this_coro::executor;
+  Connection connection(options, std::move(token), executor);
+  co_await connection.open();
+  asio::steady_timer timer(executor);
+  while (true) {
+    const auto waiting = co_await connection.call("POST", "/api/v1/reqs/list",
+                                                  R"({"Filter":{"States":["WAITING"]},"Paginator":{"Limit":1}})");
+    if (waiting.status == 200 && !waiting.body.contains('{')) co_return;
+    timer.expires_after(1ms);
+    co_await timer.async_wait(asio::use_awaitable);
   }
 }
 
@@ -273,10 +339,36 @@ void report(Tally& tally, double seconds, const Usage& before, const Usage& afte
                static_cast<double>(times.size()) / seconds, at(0.5), at(0.99), at(0.999), at(1), times.size());
   }
   if (has_usage) {
-    fmt::print("server: {:.2f} CPU s in {:.1f} s, RSS {:.1f} MiB before and {:.1f} MiB after\n",
-               after.cpu_seconds - before.cpu_seconds, seconds, before.rss_mib, after.rss_mib);
+    const auto cpu = after.cpu_seconds - before.cpu_seconds;
+    fmt::print(
+        "server: {:.2f} CPU s in {:.1f} s, {:.1f} CPU us an answer, RSS {:.1f} MiB before and {:.1f} MiB after\n", cpu,
+        seconds, 1e6 * cpu / static_cast<double>(std::max<std::uint64_t>(tally.answers, 1)), before.rss_mib,
+        after.rss_mib);
   }
   for (const auto& [what, count] : tally.errors) fmt::print("{} errors: {}\n", count, what);
+}
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--host", options.host)->capture_default_str();
+  app.add_option("--port", options.port)->required();
+  app.add_option("--token-file", options.token_file, "Whose first line is a bearer token");
+  app.add_option("--do", options.task, "What each connection does, again and again")
+      ->check(CLI::IsMember({"create", "get", "list", "mixed", "change", "job", "start"}))
+      ->capture_default_str();
+  app.add_option("--connections", options.connections)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--seconds", options.seconds)->capture_default_str();
+  app.add_option("--rate", options.rate, "Open loop, so many a second; 0: closed loop")->capture_default_str();
+  app.add_flag("--fresh", options.fresh, "With --rate: a new connection for each, whose opening counts");
+  app.add_option("--first", options.first, "Get, list and change use requests from this one")->capture_default_str();
+  app.add_option("--numbers", options.numbers, "to this one")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--sort", options.sort, "What lists are sorted by")
+      ->check(CLI::IsMember({"id", "priority", "state", "deadline", "validafter"}))
+      ->capture_default_str();
+  app.add_option("--count", options.count, "How many requests start files")->capture_default_str();
+  app.add_flag("--no-wait", options.no_wait, "Start ends when they are filed");
+  app.add_option("--caps", options.caps, "What requests ask for, as JSON")->capture_default_str();
+  app.add_option("--hold", options.hold, "Seconds that a job is kept");
+  app.add_option("--pid", options.pid, "Of the server: its CPU time and memory are told");
 }
 
 }  // namespace
@@ -284,21 +376,7 @@ void report(Tally& tally, double seconds, const Usage& before, const Usage& afte
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Drives a server of the v1 API and tells rates, times and what they took");
-  app.add_option("--host", options.host)->capture_default_str();
-  app.add_option("--port", options.port)->required();
-  app.add_option("--token-file", options.token_file, "Whose first line is a bearer token");
-  app.add_option("--do", options.task, "What each connection does, again and again")
-      ->check(CLI::IsMember({"create", "get", "list", "mixed", "job"}))
-      ->capture_default_str();
-  app.add_option("--connections", options.connections)->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--seconds", options.seconds)->capture_default_str();
-  app.add_option("--rate", options.rate, "Open loop, so many a second; 0: closed loop")->capture_default_str();
-  app.add_flag("--fresh", options.fresh, "With --rate: a new connection for each, whose opening counts");
-  app.add_option("--numbers", options.numbers, "How many requests there are, for get and list")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--caps", options.caps, "What requests ask for, as JSON")->capture_default_str();
-  app.add_option("--hold", options.hold, "Seconds that a job is kept");
-  app.add_option("--pid", options.pid, "Of the server: its CPU time and memory are told");
+  add_options(app, options);
   CLI11_PARSE(app, argc, argv);
   std::string token;
   if (!options.token_file.empty()) {
@@ -307,21 +385,31 @@ int main(int argc, char** argv) {
   }
   asio::io_context context(1);
   Tally tally;
+  tally.to_start = options.count;
   const auto before = usage_of(options.pid);
   const auto begin = SteadyClock::now();
+  const auto on_end = [&tally](const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+      ++tally.errors[error.what()];
+    }
+  };
   for (std::size_t number = 1; number <= options.connections; ++number) {
-    asio::co_spawn(context, run_connection(&options, token, number, begin, &tally),
-                   [&tally](const std::exception_ptr& failure) {
-                     if (!failure) return;
-                     try {
-                       std::rethrow_exception(failure);
-                     } catch (const std::exception& error) {
-                       ++tally.errors[error.what()];
-                     }
-                   });
+    asio::co_spawn(context, run_connection(&options, token, number, begin, &tally), on_end);
   }
   context.run();
-  const std::chrono::duration<double> took = SteadyClock::now() - begin;
-  report(tally, took.count(), before, usage_of(options.pid), options.pid != 0);
+  const auto seconds_since_begin = [&begin] {
+    return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+  };
+  if (options.task == "start" && !options.no_wait && tally.errors.empty()) {
+    context.restart();
+    asio::co_spawn(context, await_all_started(&options, token), on_end);
+    context.run();
+    fmt::print("{:<17}{:>9.0f}/s  {} in {:.2f} s\n", "all started",
+               static_cast<double>(options.count) / seconds_since_begin(), options.count, seconds_since_begin());
+  }
+  report(tally, seconds_since_begin(), before, usage_of(options.pid), options.pid != 0);
   return tally.errors.empty() ? 0 : 1;
 }

@@ -1,9 +1,8 @@
 #include "base/instant.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "base/ascii.hpp"
@@ -16,45 +15,71 @@ namespace chr = std::chrono;
 constexpr int kFirstYear = 1678;
 constexpr int kLastYear = 2261;
 
-void append_digits(std::string& out, std::int64_t number, std::size_t digits) {
-  std::array<char, 9> text{};
-  for (auto place = digits; place > 0; --place) {
-    text.at(place - 1) = static_cast<char>('0' + number % 10);
-    number /= 10;
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t number = 0; number < 100; ++number) {
+    pairs.at(2 * number) = static_cast<char>('0' + number / 10);
+    pairs.at(2 * number + 1) = static_cast<char>('0' + number % 10);
   }
-  out.append(text.data(), digits);
-}
+  return pairs;
+}();
+
+/// Text of a time, put together where that costs little: lists consist of times by half.
+class TimeText {
+ public:
+  void put(char character) { *end_++ = character; }
+  /// Two digits. REQUIRES: number < 100.
+  void put_pair(std::int64_t number) {
+    std::memcpy(end_, kPairs.data() + 2 * number, 2);
+    end_ += 2;
+  }
+  /// What nine digits show, without the zeros at their end. REQUIRES: 0 < nanoseconds < 1e9.
+  void put_fraction(std::int64_t nanoseconds) {
+    for (std::int64_t unit = 10'000'000; unit > 1; unit /= 100) put_pair(nanoseconds / unit % 100);
+    put(static_cast<char>('0' + nanoseconds % 10));
+    while (*(end_ - 1) == '0') --end_;
+  }
+  [[nodiscard]] std::string_view view() const { return {text_.data(), end_}; }
+
+ private:
+  /// "2006-01-02T15:04:05.123456789+07:00" has 35.
+  std::array<char, 40> text_;
+  char* end_ = text_.data();
+};
 
 void append_parts(std::string& out, Instant at, std::int16_t offset_minutes, bool with_fraction) {
   const auto local = at + chr::minutes(offset_minutes);
   const auto day = chr::floor<chr::days>(local);
   const chr::year_month_day date(day);
   const chr::hh_mm_ss time(local - day);
-  append_digits(out, static_cast<int>(date.year()), 4);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.month()), 2);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.day()), 2);
-  out.push_back('T');
-  append_digits(out, time.hours().count(), 2);
-  out.push_back(':');
-  append_digits(out, time.minutes().count(), 2);
-  out.push_back(':');
-  append_digits(out, time.seconds().count(), 2);
+  const auto year = static_cast<int>(date.year());
+  TimeText text;
+  text.put_pair(year / 100);
+  text.put_pair(year % 100);
+  text.put('-');
+  text.put_pair(static_cast<unsigned>(date.month()));
+  text.put('-');
+  text.put_pair(static_cast<unsigned>(date.day()));
+  text.put('T');
+  text.put_pair(time.hours().count());
+  text.put(':');
+  text.put_pair(time.minutes().count());
+  text.put(':');
+  text.put_pair(time.seconds().count());
   if (const auto nanoseconds = time.subseconds().count(); with_fraction && nanoseconds != 0) {
-    out.push_back('.');
-    append_digits(out, nanoseconds, 9);
-    out.erase(out.find_last_not_of('0') + 1);
+    text.put('.');
+    text.put_fraction(nanoseconds);
   }
   if (offset_minutes == 0) {
-    out.push_back('Z');
-    return;
+    text.put('Z');
+  } else {
+    const int magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
+    text.put(offset_minutes < 0 ? '-' : '+');
+    text.put_pair(magnitude / 60);
+    text.put(':');
+    text.put_pair(magnitude % 60);
   }
-  const int magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
-  out.push_back(offset_minutes < 0 ? '-' : '+');
-  append_digits(out, magnitude / 60, 2);
-  out.push_back(':');
-  append_digits(out, magnitude % 60, 2);
+  out += text.view();
 }
 
 std::string format_parts(Instant at, std::int16_t offset_minutes, bool with_fraction) {
@@ -211,27 +236,34 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return sum;
 }
 
-std::string format_duration(Duration duration) {
-  auto text = format_duration_spaced(duration);
-  std::erase(text, ' ');
+namespace {
+
+/// `between` stands before each unit, `behind` before each count but the first.
+std::string format_units(Duration duration, std::string_view between, std::string_view behind) {
+  std::string text;
+  // Of the parser's units, without days.
+  constexpr std::array<Unit, 4> kShown{
+      {{"h", chr::hours(1)}, {"m", chr::minutes(1)}, {"s", chr::seconds(1)}, {"ms", chr::milliseconds(1)}}};
+  for (const auto& unit : kShown) {
+    const auto count = duration / unit.length;
+    duration -= count * unit.length;
+    if (count == 0) continue;
+    std::array<char, 20> digits{};
+    if (!text.empty()) text += behind;
+    text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), count).ptr);
+    text.append(between).append(unit.name);
+  }
   return text;
 }
 
+}  // namespace
+
+std::string format_duration(Duration duration) {
+  return duration < chr::milliseconds(1) ? "0s" : format_units(duration, "", "");
+}
+
 std::string format_duration_spaced(Duration duration) {
-  if (duration < chr::milliseconds(1)) return "0 s";
-  const auto hours = chr::floor<chr::hours>(duration);
-  const auto minutes = chr::floor<chr::minutes>(duration - hours);
-  const auto seconds = chr::floor<chr::seconds>(duration - hours - minutes);
-  const auto milliseconds = chr::floor<chr::milliseconds>(duration - hours - minutes - seconds);
-  std::string text;
-  const auto add = [&text](auto count, std::string_view unit) {
-    if (count > 0) text += fmt::format("{}{} {}", text.empty() ? "" : " ", count, unit);
-  };
-  add(hours.count(), "h");
-  add(minutes.count(), "m");
-  add(seconds.count(), "s");
-  add(milliseconds.count(), "ms");
-  return text;
+  return duration < chr::milliseconds(1) ? "0 s" : format_units(duration, " ", " ");
 }
 
 }  // namespace boruta

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "base/json.hpp"
 #include "base/utf8.hpp"
@@ -9,9 +11,37 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-bool needs_care(unsigned char character) {
+constexpr bool is_careful(unsigned char character) {
   return character < 0x20 || character >= 0x80 || character == '"' || character == '\\' || character == '<' ||
          character == '>' || character == '&';
+}
+
+/// By character: most of what is written is text.
+constexpr auto kNeedsCare = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t character = 0; character < table.size(); ++character) {
+    table.at(character) = is_careful(static_cast<unsigned char>(character));
+  }
+  return table;
+}();
+
+bool needs_care(char character) { return kNeedsCare[static_cast<unsigned char>(character)]; }
+
+/// Appends `text` in quotes between `before` and `behind`, where they are given, all at once: what is written are small
+/// pieces, and each step costs more than what it copies.
+void append_quoted(std::string& out, std::string_view text, std::optional<char> before = {},
+                   std::optional<char> behind = {}) {
+  constexpr std::size_t kMostAround = 4;
+  const auto size = out.size();
+  out.resize_and_overwrite(size + text.size() + kMostAround, [&](char* data, std::size_t) {
+    auto* end = data + size;
+    if (before) *end++ = *before;
+    *end++ = '"';
+    end += text.copy(end, text.size());
+    *end++ = '"';
+    if (behind) *end++ = *behind;
+    return static_cast<std::size_t>(end - data);
+  });
 }
 
 void append_escaped(std::string& out, unsigned char character) {
@@ -59,12 +89,16 @@ std::size_t append_beyond_ascii(std::string& out, std::string_view text) {
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
+  if (std::ranges::none_of(text, needs_care)) {
+    append_quoted(out, text);
+    return;
+  }
   out.push_back('"');
   std::size_t plain_from = 0;
   std::size_t at = 0;
   while (at < text.size()) {
     const auto character = static_cast<unsigned char>(text[at]);
-    if (!needs_care(character)) {
+    if (!needs_care(text[at])) {
       ++at;
       continue;
     }
@@ -82,10 +116,7 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void JsonWriter::key(std::string_view name) {
-  separate();
-  out_.push_back('"');
-  out_ += name;
-  out_ += "\":";
+  append_quoted(out_, name, need_comma_ ? std::optional(',') : std::nullopt, ':');
   need_comma_ = false;
 }
 

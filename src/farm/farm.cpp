@@ -40,13 +40,17 @@ Farm::Farm(Policy policy, const Rows& rows) : Farm(policy) {
     tokens_.emplace(token.id, token);
     tokens_by_hash_.emplace(token.hash, token.id);
   }
+  // Rows that ask for the same share it mostly, and comparing it is what would take the time.
+  std::unordered_map<const Demand*, SharedDemand> interned;
   for (auto request : rows.requests) {
-    request.demand = intern(*request.demand);
+    auto& demand = interned[request.demand.get()];
+    if (!demand) demand = intern(*request.demand);
+    request.demand = demand;
     index(request);
     if (is_terminal(request.state)) {
       if (request.job) loads_.finish(request.owner, request.job->started, request.changed);
     } else {
-      open_requests_.insert(request.id);
+      open_requests_.insert(open_requests_.end(), request.id);
     }
     requests_.append(std::move(request));
   }

@@ -47,6 +47,11 @@ class PageBuilder {
     }
   }
 
+  /// What is no nearer than this need not be added; null while there is room for all.
+  [[nodiscard]] const Place* farthest_kept() const {
+    return nearest_.size() < paging_.limit ? nullptr : &nearest_.front();
+  }
+
   [[nodiscard]] Found take() {
     std::ranges::sort(nearest_, nearer());
     if (paging_.direction == PageDirection::kBackward) std::ranges::reverse(nearest_);
@@ -106,22 +111,57 @@ std::array<Key, kRequestStates> state_ranks() {
   return ranks;
 }
 
-/// Calls `use` with a function from id to key.
+/// A sort's keys in one chunk: of each request, and the range that they lie in.
+template <class At, class RangeOf>
+struct SortKeys {
+  At at;
+  RangeOf range;
+};
+
+using KeyRange = ListColumns::Range<Key>;
+
+template <class At, class RangeOf>
+SortKeys(At, RangeOf) -> SortKeys<At, RangeOf>;
+
+Key key_of(Instant instant) { return instant.time_since_epoch().count(); }
+
+KeyRange state_range(const ListColumns::Chunk& chunk, const std::array<Key, kRequestStates>& ranks) {
+  KeyRange range{.lowest = kRequestStates, .highest = 0};
+  for (std::size_t state = 0; state < kRequestStates; ++state) {
+    if ((chunk.states_seen >> state & 1U) != 0) range.widen(ranks.at(state));
+  }
+  return range;
+}
+
+/// Calls `use` with the keys of `sort`.
 template <class Use>
-auto with_key_of(const ListColumns& columns, RequestSort sort, Use use) {
+auto with_keys_of(RequestSort sort, Use use) {
+  using Chunk = ListColumns::Chunk;
   switch (sort) {
     case RequestSort::kId:
-      return use([](RequestId) { return Key{0}; });
+      return use(SortKeys{[](const Chunk&, std::size_t) { return Key{0}; },
+                          [](const Chunk&) { return KeyRange{.lowest = 0, .highest = 0}; }});
     case RequestSort::kPriority:
-      return use([&columns](RequestId id) { return Key{columns.priority(id)}; });
-    case RequestSort::kState:
-      return use([&columns, ranks = state_ranks()](RequestId id) {
-        return ranks[static_cast<std::size_t>(columns.state(id))];
-      });
+      return use(SortKeys{
+          [](const Chunk& chunk, std::size_t at) { return Key{chunk.priorities[at]}; },
+          [](const Chunk& chunk) { return KeyRange{chunk.priority_range.lowest, chunk.priority_range.highest}; }});
+    case RequestSort::kState: {
+      const auto ranks = state_ranks();
+      return use(SortKeys{
+          [ranks](const Chunk& chunk, std::size_t at) { return ranks[static_cast<std::size_t>(chunk.states[at])]; },
+          [ranks](const Chunk& chunk) { return state_range(chunk, ranks); }});
+    }
     case RequestSort::kDeadline:
-      return use([&columns](RequestId id) { return Key{columns.deadline(id).time_since_epoch().count()}; });
+      return use(SortKeys{[](const Chunk& chunk, std::size_t at) { return key_of(chunk.deadlines[at]); },
+                          [](const Chunk& chunk) {
+                            return KeyRange{key_of(chunk.deadline_range.lowest), key_of(chunk.deadline_range.highest)};
+                          }});
     case RequestSort::kValidAfter:
-      return use([&columns](RequestId id) { return Key{columns.valid_after(id).time_since_epoch().count()}; });
+      return use(SortKeys{[](const Chunk& chunk, std::size_t at) { return key_of(chunk.valid_afters[at]); },
+                          [](const Chunk& chunk) {
+                            return KeyRange{key_of(chunk.valid_after_range.lowest),
+                                            key_of(chunk.valid_after_range.highest)};
+                          }});
   }
   assertion_failed("a sort out of its range", std::source_location::current());
 }
@@ -180,21 +220,121 @@ void visit_candidates(const Farm& farm, const RequestQuery& query, Visit visit) 
   }
 }
 
-/// The page of requests whose keys `key_of` tells.
-template <class KeyOf>
-Page<FoundRequest> page_by(const Farm& farm, const RequestQuery& query, KeyOf key_of) {
-  const auto placed = [&key_of](RequestId id) { return std::pair(key_of(id), id); };
+/// By key, then by id.
+using KeyedPlace = std::pair<Key, RequestId>;
+
+Page<FoundRequest> page_of(const Farm& farm, const std::vector<KeyedPlace>& places, std::size_t total,
+                           std::size_t remaining) {
+  Page<FoundRequest> page{.items = {}, .total = total, .remaining = remaining};
+  page.items.reserve(places.size());
+  for (const auto& [key, id] : places) page.items.push_back(farm.find_request(id));
+  return page;
+}
+
+/// The page of those requests that match, in the order of `keys`.
+template <class Keys>
+Page<FoundRequest> page_by(const Farm& farm, const RequestQuery& query, const Keys& keys) {
+  const auto chunks = farm.list_columns().chunks();
+  const auto placed = [&](RequestId id) {
+    const auto place = ListColumns::place_of(id);
+    return KeyedPlace(keys.at(*chunks[place / ListColumns::kChunk], place % ListColumns::kChunk), id);
+  };
   const RequestMatch matches(farm, query.filter);
-  PageBuilder<decltype(placed(RequestId{}))> builder(
-      query.paging, query.border ? std::optional(placed(*query.border)) : std::nullopt);
+  PageBuilder<KeyedPlace> builder(query.paging, query.border ? std::optional(placed(*query.border)) : std::nullopt);
   visit_candidates(farm, query, [&](RequestId id) {
     if (matches(id)) builder.add(placed(id));
   });
   const auto found = builder.take();
-  Page<FoundRequest> page{.items = {}, .total = found.total, .remaining = found.remaining};
-  page.items.reserve(found.items.size());
-  for (const auto& [key, id] : found.items) page.items.push_back(farm.find_request(id));
-  return page;
+  return page_of(farm, found.items, found.total, found.remaining);
+}
+
+/// Finds a page of all requests in the order of `keys`, chunk by chunk in the direction of travel, so that of equal
+/// keys travel meets those first that are looked at first.
+template <bool kUpwards, class Keys>
+class SortedScan {
+ public:
+  SortedScan(const ListColumns& columns, const Keys& keys, const RequestQuery& query)
+      : columns_(columns), keys_(keys), builder_(query.paging, std::nullopt) {
+    if (!query.border) return;
+    const auto place = ListColumns::place_of(*query.border);
+    border_ = Border{.chunk = place / kChunk, .at = place % kChunk, .key = 0};
+    border_->key = keys.at(*columns.chunks()[border_->chunk], border_->at);
+  }
+
+  [[nodiscard]] Page<FoundRequest> page(const Farm& farm) {
+    const auto count = columns_.chunks().size();
+    for (std::size_t step = 0; step < count; ++step) visit(kUpwards ? step : count - 1 - step);
+    const auto found = builder_.take();
+    return page_of(farm, found.items, columns_.size(), beyond_ - found.items.size());
+  }
+
+ private:
+  static constexpr std::size_t kChunk = ListColumns::kChunk;
+
+  struct Border {
+    std::size_t chunk;
+    std::size_t at;
+    Key key;
+  };
+
+  static bool is_nearer(Key left, Key right) { return kUpwards ? left < right : left > right; }
+
+  void visit(std::size_t number) {
+    const auto* chunk = columns_.chunks()[number].get();
+    if (chunk == nullptr) return;
+    const auto range = keys_.range(*chunk);
+    const auto nearest = kUpwards ? range.lowest : range.highest;
+    const auto farthest = kUpwards ? range.highest : range.lowest;
+    if (border_ && is_nearer(farthest, border_->key)) return;
+    if (border_ && number == border_->chunk) {
+      const auto [low, high] = std::pair(border_->at, border_->at + 1);
+      look(*chunk, number, kUpwards ? 0 : high, kUpwards ? low : kChunk, false);
+      look(*chunk, number, kUpwards ? high : 0, kUpwards ? kChunk : low, true);
+      return;
+    }
+    const bool behind = !border_ || (kUpwards ? number > border_->chunk : number < border_->chunk);
+    if (!behind && farthest == border_->key) return;
+    const bool all_beyond = !border_ || is_nearer(border_->key, nearest) || (behind && nearest == border_->key);
+    const auto* kept = builder_.farthest_kept();
+    if (all_beyond && kept != nullptr && !is_nearer(nearest, kept->first)) {
+      beyond_ += columns_.count_in(number);
+    } else {
+      look(*chunk, number, 0, kChunk, behind);
+    }
+  }
+
+  /// At those from place `from` to before `to`; of those with the border's key, travel meets the border first if they
+  /// are `behind` it.
+  void look(const ListColumns::Chunk& chunk, std::size_t number, std::size_t from, std::size_t to, bool behind) {
+    const bool all = !border_;
+    const auto border = border_ ? border_->key : Key{0};
+    const auto* kept = builder_.farthest_kept();
+    for (std::size_t step = from; step < to; ++step) {
+      const auto at = kUpwards ? step : to - 1 - (step - from);
+      const auto key = keys_.at(chunk, at);
+      // Whether a key lies beyond the border cannot be foretold, so that each branch on it would cost more than the
+      // rest.
+      const bool beyond = all | is_nearer(border, key) | (behind & (key == border));
+      const bool counts = beyond & chunk.held[at];
+      beyond_ += static_cast<std::size_t>(counts);
+      const bool fits = kept == nullptr || is_nearer(key, kept->first);
+      if (!(counts & fits)) continue;
+      builder_.add(KeyedPlace(key, RequestId{number * kChunk + at + 1}));
+      kept = builder_.farthest_kept();
+    }
+  }
+
+  const ListColumns& columns_;
+  const Keys& keys_;
+  std::optional<Border> border_;
+  PageBuilder<KeyedPlace> builder_;
+  std::size_t beyond_ = 0;
+};
+
+template <class Keys>
+Page<FoundRequest> page_of_all_by(const Farm& farm, const RequestQuery& query, const Keys& keys) {
+  if (travels_upwards(query.paging)) return SortedScan<true, Keys>(farm.list_columns(), keys, query).page(farm);
+  return SortedScan<false, Keys>(farm.list_columns(), keys, query).page(farm);
 }
 
 /// The page by id of all requests: it is found without looking at those before it.
@@ -230,8 +370,9 @@ std::unexpected<Refusal> no_border(std::string_view kind) {
 std::expected<Page<FoundRequest>, Refusal> list_requests(const Farm& farm, const RequestQuery& query) {
   if (query.border && farm.find_request(*query.border) == nullptr) return no_border("request");
   if (query.sort == RequestSort::kId && is_unfiltered(query.filter)) return page_of_all(farm, query);
-  return with_key_of(farm.list_columns(), query.sort,
-                     [&](auto key_of) { return page_by(farm, query, std::move(key_of)); });
+  return with_keys_of(query.sort, [&](const auto& keys) {
+    return is_unfiltered(query.filter) ? page_of_all_by(farm, query, keys) : page_by(farm, query, keys);
+  });
 }
 
 std::expected<Page<const Worker*>, Refusal> list_workers(const Farm& farm, const WorkerQuery& query) {

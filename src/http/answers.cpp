@@ -10,6 +10,8 @@ namespace boruta::http {
 
 HttpResponse json_response(unsigned status) {
   HttpResponse response{.status = status, .headers = {}, .body = {}};
+  constexpr std::size_t kUsualHeaders = 5;
+  response.headers.reserve(kUsualHeaders);
   response.headers.push_back({"Content-Type", "application/json"});
   return response;
 }

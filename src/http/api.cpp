@@ -1,5 +1,6 @@
 #include "http/api.hpp"
 
+#include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -118,21 +119,24 @@ Api::Api(Options options)
       route_metrics_(&metrics_.registry(), routes()) {}
 
 Task<HttpResponse> Api::handle(const HttpRequest* request) {
-  const auto arrived = clock_.now().lease;
+  const auto executor = co_await asio::this_coro::executor;
+  if (!coordinator_.is_strand(executor)) co_await coordinator_.enter();
+  const auto now = clock_.now();
   const auto match = router_.find(request->method, request->path);
+  Call call{.request = request, .actor = {}, .id = {}};
   HttpResponse response;
-  if (is_preflight(*request)) {
-    response = answer_preflight(*request, router_.methods_at(request->path));
+  if (auto early = answer_early(call, match, now)) {
+    response = std::move(*early);
   } else {
-    Call call{.request = request, .actor = {}, .id = {}};
-    response = co_await route(&call, match);
-    add_cors_headers(*request, response);
-    if (response.refusal && is_of_access(response.refusal->code)) {
-      refusals_.note(call.actor, action_of(call, *match->route), *response.refusal);
-    }
+    response = co_await (this->*match->route->handler)(&call);
   }
-  if (response.refusal) metrics_.count_refusal(server::Metrics::Client::kUser, response.refusal->code);
-  route_metrics_.count(match ? match->route : nullptr, response.status, clock_.now().lease - arrived);
+  if (response.refusal) {
+    if (is_of_access(response.refusal->code))
+      refusals_.note(call.actor, action_of(call, *match->route), *response.refusal);
+    metrics_.count_refusal(server::Metrics::Client::kUser, response.refusal->code);
+  }
+  if (!is_preflight(*request)) add_cors_headers(*request, response);
+  route_metrics_.count(match ? match->route : nullptr, response.status, clock_.now().lease - now.lease);
   co_return response;
 }
 
@@ -147,63 +151,62 @@ bool Api::may_wait(const HttpRequest& request) const {
   return match && match->route->waits;
 }
 
-Task<HttpResponse> Api::route(Call* call, std::optional<RouteMatch> match) {
-  if (!match) co_return router_.answer_unrouted(*call->request);
+std::optional<HttpResponse> Api::answer_early(Call& call, const std::optional<RouteMatch>& match, Now now) {
+  const auto& request = *call.request;
+  if (is_preflight(request)) return answer_preflight(request, router_.methods_at(request.path));
+  if (!match) return router_.answer_unrouted(request);
   auto id = percent_decode(match->id);
-  if (!id) co_return error_response(400, "invalid request: the path holds a % without two hexadecimal digits");
-  call->id = std::move(*id);
-  auto refusal = co_await admit(call, match->route);
-  if (refusal) co_return std::move(*refusal);
-  co_return co_await (this->*match->route->handler)(call);
+  if (!id) return error_response(400, "invalid request: the path holds a % without two hexadecimal digits");
+  call.id = std::move(*id);
+  return admit(call, *match->route, now);
 }
 
-Task<std::optional<HttpResponse>> Api::admit(Call* call, const Route* route) {
-  constexpr std::string_view kTooFast = "more requests came from you than the server takes";
-  const auto client = server::client_of(call->request->peer_address);
-  const auto now = clock_.now().lease;
-  if (route->caller == Caller::kAnyone) {
-    if (const auto wait = limits_.take_request(client, now)) co_return refused_for(*wait, std::string(kTooFast));
-    co_return std::nullopt;
-  }
-  const std::string address(unmapped(call->request->peer_address));
-  call->actor = farm::Actor{.kind = farm::Actor::Kind::kUser, .name = std::string(kNobody), .address = address};
-  auto token = token_of(*call->request);
-  const bool shown = token.has_value();
-  auto actor = co_await authenticate(std::move(token), address);
+std::optional<HttpResponse> Api::admit(Call& call, const Route& route, Now now) {
+  const auto& address = call.request->peer_address;
+  const auto take = [&](const std::string& client) -> std::optional<HttpResponse> {
+    const auto wait = limits_.take_request(client, now.lease);
+    if (!wait) return std::nullopt;
+    return refused_for(*wait, "more requests came from you than the server takes");
+  };
+  if (route.caller == Caller::kAnyone) return take(server::client_of(address));
+  call.actor = farm::Actor{
+      .kind = farm::Actor::Kind::kUser, .name = std::string(kNobody), .address = std::string(unmapped(address))};
+  const auto token = token_of(*call.request);
+  auto actor = identify(token, call.actor.address, now);
   if (!actor) {
-    if (const auto wait = limits_.take_request(client, now)) co_return refused_for(*wait, std::string(kTooFast));
-    const bool bad = shown && actor.error().code == RefusalCode::kUnauthenticated;
-    const auto wait = bad ? limits_.take_bad_token(client, now) : std::nullopt;
-    if (wait) co_return refused_for(*wait, "too many tokens that open nothing came from you");
-    co_return refused(actor.error());
+    const auto client = server::client_of(address);
+    if (auto refusal = take(client)) return refusal;
+    const bool bad = token && actor.error().code == RefusalCode::kUnauthenticated;
+    const auto wait = bad ? limits_.take_bad_token(client, now.lease) : std::nullopt;
+    if (wait) return refused_for(*wait, "too many tokens that open nothing came from you");
+    return refused(actor.error());
   }
-  call->actor = std::move(*actor);
+  call.actor = std::move(*actor);
   const bool named = coordinator_.engine().farm().policy().access_control;
-  if (const auto wait = limits_.take_request(named ? "user " + call->actor.name : client, now)) {
-    co_return refused_for(*wait, std::string(kTooFast));
+  if (auto refusal = take(named ? "user " + call.actor.name : server::client_of(address))) return refusal;
+  if (route.caller == Caller::kAdmin && call.actor.kind != farm::Actor::Kind::kAdmin) {
+    return refused({.code = RefusalCode::kForbidden, .detail = "only admins may do this"});
   }
-  if (route->caller == Caller::kAdmin && call->actor.kind != farm::Actor::Kind::kAdmin) {
-    co_return refused({.code = RefusalCode::kForbidden, .detail = "only admins may do this"});
-  }
-  co_return std::nullopt;
+  return std::nullopt;
+}
+
+std::expected<farm::Actor, Refusal> Api::identify(const std::optional<Secret>& token, std::string_view address,
+                                                  Now now) {
+  // No wait for what is stored: a token is told to nobody before it is durable, and one that is being revoked need not
+  // be honoured any more.
+  auto login = server::authenticate_user(coordinator_.engine().farm(), token, now);
+  if (!login) return std::unexpected(login.error());
+  auto actor = std::move(login->actor);
+  actor.address = address;
+  // A use that cannot be written now is noted by a later one.
+  if (login->note_use) coordinator_.note({.actor = actor, .body = farm::NoteTokenUse{.id = *login->note_use}});
+  return actor;
 }
 
 Task<std::expected<farm::Actor, Refusal>> Api::authenticate(std::optional<Secret> token, std::string address) {
-  auto identify = [token = std::move(token)](server::View& view) {
-    // A token is told to nobody before it is durable, and one that is being revoked need not be honoured any more.
-    view.depends_on(EventSeq{});
-    return server::authenticate_user(view.farm(), token, view.now());
-  };
-  auto login = co_await coordinator_.read(std::move(identify));
-  if (!login) co_return std::unexpected(login.error());
-  if (!*login) co_return std::unexpected((*login).error());
-  auto actor = std::move((*login)->actor);
-  actor.address = std::move(address);
-  // A use that cannot be written now is noted by a later one.
-  if ((*login)->note_use) {
-    coordinator_.note({.actor = actor, .body = farm::NoteTokenUse{.id = *(*login)->note_use}});
-  }
-  co_return actor;
+  const auto executor = co_await asio::this_coro::executor;
+  if (!coordinator_.is_strand(executor)) co_await coordinator_.enter();
+  co_return identify(token, address, clock_.now());
 }
 
 Task<std::expected<farm::Events, Refusal>> Api::submit(farm::Actor actor, farm::CommandBody body) {

@@ -55,11 +55,15 @@ class Api final : public Application {
   [[nodiscard]] static std::span<const Route> routes();
 
  private:
-  Task<HttpResponse> route(Call* call, std::optional<RouteMatch> match);
-  /// Who calls, and whether they may call the route at all; else the answer.
-  Task<std::optional<HttpResponse>> admit(Call* call, const Route* route);
   /// `address`: where they call from.
   Task<std::expected<farm::Actor, Refusal>> authenticate(std::optional<Secret> token, std::string address);
+
+  // On the coordinator's strand:
+  /// The answer to what no handler need see; else nothing, and `call` is ready for the handler of `match`.
+  std::optional<HttpResponse> answer_early(Call& call, const std::optional<RouteMatch>& match, Now now);
+  /// Who calls, and whether they may call the route at all; else the answer.
+  std::optional<HttpResponse> admit(Call& call, const Route& route, Now now);
+  std::expected<farm::Actor, Refusal> identify(const std::optional<Secret>& token, std::string_view address, Now now);
   /// Submits and answers with an empty body of `status`, or the refusal.
   Task<HttpResponse> change(farm::Actor actor, farm::CommandBody body, unsigned status);
   Task<std::expected<farm::Events, Refusal>> submit(farm::Actor actor, farm::CommandBody body);

@@ -18,6 +18,8 @@
 namespace boruta::http {
 namespace {
 
+/// Most requests are written in so many bytes, so that there is room for them from the start.
+constexpr std::size_t kUsualRequestBytes = 640;
 /// How much of a list is written before others get their turn.
 constexpr std::size_t kListSlice = 512;
 
@@ -109,6 +111,7 @@ Task<HttpResponse> Api::get_request(const Call* call) {
       const auto timeout = wall_timeout(*request->job, view.now());
       response.headers.push_back({"Boruta-Job-Timeout", format_rfc3339_seconds(timeout)});
     }
+    response.body.reserve(kUsualRequestBytes);
     JsonWriter json(response.body);
     write_request_in_full(json, view, *request, tunnels_.traffic(id));
     return response;
@@ -126,6 +129,7 @@ Task<HttpResponse> Api::list_requests(const Call* call) {
     const auto page = farm::list_requests(view.farm(), *query);
     if (!page) return std::unexpected(page.error());
     add_list_headers(response, page->total, page->remaining, page->items.size());
+    response.body.reserve(std::min(page->items.size(), kListSlice) * kUsualRequestBytes);
     json.begin_array();
     std::vector<farm::Request> rest;
     std::size_t written = 0;

@@ -26,6 +26,8 @@ class ByteStream {
   virtual Task<Transfer> read_some(asio::mutable_buffer into) = 0;
   /// Writes at least one byte of `from`, in order.
   virtual Task<Transfer> write_some(WriteBuffers from) = 0;
+  /// Writes what leaves without a wait, as most answers do: maybe nothing. What goes wrong, `write_some` tells.
+  virtual std::size_t write_now(const WriteBuffers& /*from*/) { return 0; }
   /// Ends the read and the write under way with an error.
   virtual void cancel() = 0;
   /// Tells the other side that nothing more will come; it may still send.

@@ -1,13 +1,19 @@
 #include "http/response_head.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
 namespace boruta::http {
 namespace {
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";
+  const auto begin = static_cast<std::ptrdiff_t>(out.size());
+  out += value;
   // Nothing that a value may hold can end the header and begin another.
-  for (const char character : value) out.push_back(character == '\r' || character == '\n' ? ' ' : character);
+  std::replace_if(
+      out.begin() + begin, out.end(), [](char character) { return character == '\r' || character == '\n'; }, ' ');
   out += "\r\n";
 }
 

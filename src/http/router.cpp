@@ -90,13 +90,21 @@ HttpResponse method_not_allowed(const std::vector<Method>& methods) {
   return response;
 }
 
+std::ptrdiff_t count_slashes(std::string_view path) { return std::ranges::count(path, '/'); }
+
 }  // namespace
+
+Router::Router(std::span<const Route> routes) : routes_(routes) {
+  for (const auto& route : routes) slashes_.push_back(count_slashes(route.pattern));
+}
 
 std::optional<RouteMatch> Router::find(Method method, std::string_view path) const {
   if (!path.starts_with('/')) return std::nullopt;
   const auto wanted = method == Method::kHead ? Method::kGet : method;
-  for (const auto& route : routes_) {
-    if (route.method != wanted) continue;
+  const auto slashes = count_slashes(path);
+  for (std::size_t place = 0; place < routes_.size(); ++place) {
+    const auto& route = routes_[place];
+    if (route.method != wanted || slashes_[place] != slashes) continue;
     if (const auto id = match_pattern(route.pattern, path)) return RouteMatch{.route = &route, .id = *id};
   }
   return std::nullopt;

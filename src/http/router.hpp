@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,7 +48,7 @@ struct RouteMatch {
 class Router {
  public:
   /// `routes` outlive the router. Of two that fit, the first wins.
-  explicit Router(std::span<const Route> routes) : routes_(routes) {}
+  explicit Router(std::span<const Route> routes);
 
   /// HEAD finds the routes of GET.
   [[nodiscard]] std::optional<RouteMatch> find(Method method, std::string_view path) const;
@@ -59,6 +60,8 @@ class Router {
 
  private:
   std::span<const Route> routes_;
+  /// Of each route's pattern: a path that fits has as many, and few others have.
+  std::vector<std::ptrdiff_t> slashes_;
 };
 
 /// 308 to `location`, with a line of HTML for who reads it.

@@ -27,7 +27,10 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(500);
 
 class TcpStream final : public ByteStream {
  public:
-  explicit TcpStream(tcp::socket socket) : socket_(std::move(socket)) {}
+  explicit TcpStream(tcp::socket socket) : socket_(std::move(socket)) {
+    error_code ignored;
+    socket_.non_blocking(true, ignored);
+  }
 
   Task<Transfer> read_some(asio::mutable_buffer into) override {
     const auto [error, count] = co_await socket_.async_read_some(into, asio::as_tuple(asio::use_awaitable));
@@ -37,6 +40,11 @@ class TcpStream final : public ByteStream {
   Task<Transfer> write_some(WriteBuffers from) override {
     const auto [error, count] = co_await socket_.async_write_some(from, asio::as_tuple(asio::use_awaitable));
     co_return Transfer{.error = error, .count = count};
+  }
+
+  std::size_t write_now(const WriteBuffers& from) override {
+    error_code ignored;
+    return socket_.write_some(from, ignored);
   }
 
   void cancel() override {

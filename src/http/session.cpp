@@ -118,19 +118,30 @@ class HttpSession final : public Session {
       parser_.reset();
       hold_body(0);
       context_.application->on_answered_by_session(nullptr, refusal_.status);
-      if (co_await write(refusal_, Persistence::kClose)) co_await drain();
+      const auto out = compose(refusal_, Persistence::kClose);
+      const bool written = co_await write_all(out);
+      if (written) co_await drain();
       co_return false;
     }
     request_.body = parser_->get().body();
     enter(Phase::kHandling, std::nullopt);
-    auto response = co_await answer_or_hang_up();
+    std::optional<HttpResponse> response;
+    if (context_.application->may_wait(request_)) {
+      response = co_await answer_or_hang_up();
+    } else {
+      response = co_await answer();
+    }
     if (!response) co_return false;
     const bool head_only = request_.method == Method::kHead;
     log_answer(response->status);
     const bool keep = parser_->get().keep_alive() && !context_.stopping && !response->stream;
     const bool said = parser_->get().version() < 11;
     const auto persistence = !keep ? Persistence::kClose : said ? Persistence::kKeepAliveSaid : Persistence::kKeepAlive;
-    const bool written = co_await write(*response, persistence, head_only);
+    auto out = compose(*response, persistence, head_only);
+    // What came together is answered one by one, lest its sender has the server for itself.
+    if (buffer_.size() == 0) skip(out, stream_->write_now(out));
+    bool written = true;
+    if (left_of(out) > 0) written = co_await write_all(out);
     if (response->secret) {
       wipe(response->body);
       wipe(out_);
@@ -150,7 +161,9 @@ class HttpSession final : public Session {
     while (more) {
       enter(Phase::kHandling, std::nullopt);
       const auto piece = co_await stream->next();
-      more = piece && co_await write_all(asio::buffer(*piece), asio::const_buffer());
+      if (!piece) co_return;
+      const ByteStream::WriteBuffers out{asio::buffer(*piece)};
+      more = co_await write_all(out);
     }
   }
 
@@ -245,7 +258,8 @@ class HttpSession final : public Session {
     const auto expectation = parser_->get()[beast::http::field::expect];
     if (!equal_ignoring_case(view_of(expectation), "100-continue")) co_return true;
     out_ = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_return co_await write_all(asio::buffer(out_), asio::const_buffer());
+    const ByteStream::WriteBuffers out{asio::buffer(out_)};
+    co_return co_await write_all(out);
   }
 
   void take_head() {
@@ -264,7 +278,6 @@ class HttpSession final : public Session {
 
   /// Nothing when the client hung up.
   Task<std::optional<HttpResponse>> answer_or_hang_up() {
-    if (!context_.application->may_wait(request_)) co_return co_await answer();
     if (context_.stopping) co_return stop_waiting();
     using asio::experimental::awaitable_operators::operator||;
     auto first = co_await (answer() || watch_for_hang_up() || context_.stop.wait());
@@ -321,25 +334,31 @@ class HttpSession final : public Session {
                   {"peer", peer_}});
   }
 
-  /// Whether all of it left.
-  Task<bool> write(const HttpResponse& response, Persistence persistence, bool head_only = false) {
+  /// What is to be sent, which lies in `out_` and in `response`.
+  ByteStream::WriteBuffers compose(const HttpResponse& response, Persistence persistence, bool head_only = false) {
     out_.clear();
     append_response_head(out_, response, context_.date, persistence);
-    if (head_only) return write_all(asio::buffer(out_), {});
-    if (response.body.size() > kCopiedBody) return write_all(asio::buffer(out_), asio::buffer(response.body));
+    if (head_only) return {asio::buffer(out_)};
+    if (response.body.size() > kCopiedBody) return {asio::buffer(out_), asio::buffer(response.body)};
     out_ += response.body;
-    return write_all(asio::buffer(out_), {});
+    return {asio::buffer(out_)};
   }
 
-  Task<bool> write_all(asio::const_buffer first, asio::const_buffer second) {
-    while (first.size() + second.size() > 0) {
+  static std::size_t left_of(const ByteStream::WriteBuffers& buffers) { return buffers[0].size() + buffers[1].size(); }
+
+  static void skip(ByteStream::WriteBuffers& buffers, std::size_t count) {
+    const auto of_first = std::min(count, buffers[0].size());
+    buffers[0] += of_first;
+    buffers[1] += count - of_first;
+  }
+
+  /// Whether all of it left.
+  Task<bool> write_all(ByteStream::WriteBuffers out) {
+    while (left_of(out) > 0) {
       enter(Phase::kWriting, limits::kHttpReadTime);
-      const ByteStream::WriteBuffers from{first, second};
-      const auto written = co_await stream_->write_some(from);
+      const auto written = co_await stream_->write_some(out);
       if (written.error || timed_out_) co_return false;
-      const auto of_first = std::min(written.count, first.size());
-      first += of_first;
-      second += written.count - of_first;
+      skip(out, written.count);
     }
     co_return true;
   }

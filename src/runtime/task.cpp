@@ -9,10 +9,28 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
+#include <utility>
+#include <vector>
 
 #include "runtime/log.hpp"
 
 namespace boruta::runtime {
+namespace {
+
+/// Resumes those before `end`, which wait no longer: all in one go, as queueing them one by one costs more than they
+/// do.
+template <class Waiters>
+void resume_first(const asio::any_io_executor& executor, Waiters& waiters, typename Waiters::iterator end, bool open) {
+  if (end == waiters.begin()) return;
+  std::vector<typename Waiters::value_type> ready(std::move_iterator(waiters.begin()), std::move_iterator(end));
+  waiters.erase(waiters.begin(), end);
+  asio::post(executor, [ready = std::move(ready), open]() mutable {
+    for (auto& waiter : ready) waiter.resume(open);
+  });
+}
+
+}  // namespace
 
 Signal::Signal(const asio::any_io_executor& executor) : timer_(executor, asio::steady_timer::time_point::max()) {}
 
@@ -27,11 +45,8 @@ Task<bool> SequenceGate::wait(std::uint64_t number) {
   if (number <= reached_) co_return true;
   if (closed_) co_return false;
   auto initiate = [this, number](auto handler) {
-    auto resume = [handler = std::move(handler), executor = executor_](bool open) mutable {
-      asio::post(executor, [handler = std::move(handler), open]() mutable { handler(open); });
-    };
     const auto place = std::ranges::upper_bound(waiters_, number, {}, &Waiter::number);
-    waiters_.insert(place, Waiter{number, std::move(resume)});
+    waiters_.insert(place, Waiter{number, std::move(handler)});
   };
   const bool open =
       co_await asio::async_initiate<const asio::use_awaitable_t<>, void(bool)>(initiate, asio::use_awaitable);
@@ -40,20 +55,12 @@ Task<bool> SequenceGate::wait(std::uint64_t number) {
 
 void SequenceGate::advance(std::uint64_t number) {
   reached_ = std::max(reached_, number);
-  while (!waiters_.empty() && waiters_.front().number <= reached_) {
-    auto resume = std::move(waiters_.front().resume);
-    waiters_.pop_front();
-    resume(true);
-  }
+  resume_first(executor_, waiters_, std::ranges::upper_bound(waiters_, reached_, {}, &Waiter::number), true);
 }
 
 void SequenceGate::close() {
   closed_ = true;
-  while (!waiters_.empty()) {
-    auto resume = std::move(waiters_.front().resume);
-    waiters_.pop_front();
-    resume(false);
-  }
+  resume_first(executor_, waiters_, waiters_.end(), false);
 }
 
 TaskGroup::TaskGroup(asio::any_io_executor executor) : executor_(std::move(executor)), empty_(executor_) {}

@@ -100,11 +100,13 @@ void Coordinator::arm_timer() {
 }
 
 Task<std::expected<farm::Events, Refusal>> Coordinator::submit(farm::Command command, Secret secret) {
-  co_await enter();
+  const auto executor = co_await asio::this_coro::executor;
+  if (!is_strand(executor)) co_await enter();
   if (auto refusal = refuse_now(command.actor)) co_return std::unexpected(std::move(*refusal));
   if (auto* hello = std::get_if<farm::RegisterWorker>(&command.body)) hello->key_lost = key_lost(*hello);
   auto [outcome, seen] = execute(command, std::move(secret));
-  if (!co_await durable_.wait(seen.value)) co_return std::unexpected(server_stops());
+  const bool stored = co_await durable_.wait(seen.value);
+  if (!stored) co_return std::unexpected(server_stops());
   co_return outcome;
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <deque>
@@ -70,9 +71,6 @@ struct Access {
 /// resume their caller on its own. Order: decide, apply, commit, then reply, publish and act. Nobody hears of an event
 /// that is not durable. Stop: `request_stop` refuses new work and ends waits; `run` returns after the batch in hand.
 class Coordinator {
-  /// The coroutine goes on here on the strand, until its next wait: that resumes it on its own executor.
-  auto enter() { return asio::dispatch(asio::bind_executor(strand_, asio::use_awaitable)); }
-
  public:
   /// What it is wired to; all of it outlives the coordinator.
   struct Wiring {
@@ -93,6 +91,11 @@ class Coordinator {
   Task<void> run();
   void request_stop();
 
+  /// Whether what runs on `executor` is on the strand; else it awaits `enter` first.
+  [[nodiscard]] bool is_strand(const asio::any_io_executor& executor) const { return executor == strand_; }
+  /// The coroutine goes on here on the strand, until its next wait: that resumes it on its own executor.
+  auto enter() { return asio::dispatch(asio::bind_executor(strand_, asio::use_awaitable)); }
+
   /// Executes `command`; returns its own events once they are durable, or why it was refused. `secret` is the private
   /// key that a FinishPrepare brings.
   Task<std::expected<farm::Events, Refusal>> submit(farm::Command command, Secret secret = {});
@@ -104,11 +107,16 @@ class Coordinator {
   /// kUnavailable when the server stops before.
   template <class Reader>
   Task<std::expected<std::invoke_result_t<Reader, View&>, Refusal>> read(Reader reader) {
-    co_await enter();
+    const auto executor = co_await asio::this_coro::executor;
+    if (!is_strand(executor)) co_await enter();
     View view(engine_, clock_.now());
     auto result = reader(view);
-    if (!co_await durable_.wait(view.newest().value)) {
-      co_return std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = "the server is shutting down"});
+    // Most see nothing but what is durable, and are not worth a coroutine more.
+    if (const auto newest = view.newest().value; newest > durable_.reached()) {
+      const bool stored = co_await durable_.wait(newest);
+      if (!stored) {
+        co_return std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = "the server is shutting down"});
+      }
     }
     co_return std::move(result);
   }

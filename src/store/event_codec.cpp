@@ -71,7 +71,9 @@ static_assert(types_differ());
 EncodedEvent encode_event_body(const farm::EventBody& body) {
   return std::visit(
       []<class Body>(const Body& event) {
+        constexpr std::size_t kUsualBytes = 512;
         EncodedEvent encoded{.type = Fields<Body>::kType, .json = {}};
+        encoded.json.reserve(kUsualBytes);
         append_json(encoded.json, event);
         return encoded;
       },

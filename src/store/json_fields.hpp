@@ -3,12 +3,12 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,7 +42,8 @@ void append_json(std::string& out, Number value) {
   if constexpr (std::is_same_v<Number, bool>) {
     out += value ? "true" : "false";
   } else {
-    fmt::format_to(std::back_inserter(out), "{}", value);
+    std::array<char, 20> digits{};
+    out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
   }
 }
 
