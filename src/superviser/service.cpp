@@ -87,8 +87,12 @@ void fill(v1::ProbeAnswer& answer, const server::Agents::Probe& probe) {
 
 }  // namespace
 
+/// Tunnel's messages are taken apart by ChunkStream.
+using Methods = v1::Superviser::WithCallbackMethod_Session<
+    v1::Superviser::WithRawCallbackMethod_Tunnel<v1::Superviser::WithCallbackMethod_Probe<v1::Superviser::Service>>>;
+
 /// gRPC's side of the service.
-class Service::Endpoint final : public v1::Superviser::CallbackService {
+class Service::Endpoint final : public Methods {
  public:
   explicit Endpoint(superviser::Service* service) : service_(*service) {}
 
@@ -99,7 +103,7 @@ class Service::Endpoint final : public v1::Superviser::CallbackService {
     return stream.get();
   }
 
-  grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>* Tunnel(grpc::CallbackServerContext* context) override {
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Tunnel(grpc::CallbackServerContext* context) override {
     const auto call = std::make_shared<TunnelCall>(context);
     call->hold();
     asio::post(service_.strand_, [service = &service_, call] { service->admit(call); });
