@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
 
 #include <chrono>
 #include <utility>
@@ -61,6 +62,9 @@ std::string_view name_of(const agent::FromAgent& message) {
 
 void add_arguments(grpc::ServerBuilder& builder, const Options& options) {
   builder.SetMaxReceiveMessageSize(kMessageBytes);
+  grpc::ResourceQuota quota("agents");
+  quota.Resize(options.memory_bytes);
+  builder.SetResourceQuota(quota);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, in_milliseconds(options.keepalive_every));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, in_milliseconds(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -244,6 +248,7 @@ Task<void> Service::converse(std::shared_ptr<Stream> stream) {
     stream->close(session.error());
     co_return;
   }
+  stream->admit();
   const auto [failure] =
       co_await asio::co_spawn(strand_, deliver(stream, *session), asio::as_tuple(asio::use_awaitable));
   if (failure) runtime::log_exception("agent stream", failure);
