@@ -6,57 +6,59 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "agent.pb.h"
+#include "proto/chunk.hpp"
 #include "runtime/byte_pipe.hpp"
 
 namespace boruta::proto {
 
 /// A call of Tunnel as a pipe, for either end: `Reactor` is gRPC's for chunks both ways.
-/// Bounded: one chunk is on its way out and one is read ahead, beside what gRPC's window holds.
+/// Bounded: in each direction one chunk is with gRPC and one or two wait, beside what gRPC's window holds.
 /// Threads: any. The subclass keeps the object alive until gRPC is done with the call, and says so to `call_done`.
 template <class Reactor>
 class ChunkStream : public Reactor, public runtime::BytePipe {
  public:
-  Task<std::optional<std::string>> read() override {
-    const auto ready = [this] { return arrived_.has_value() || broken_; };
+  Task<std::optional<runtime::Arrived>> read() override {
+    const auto ready = [this] { return !arrived_.empty() || broken_; };
     co_await until(&reader_, ready);
     const std::scoped_lock lock(mutex_);
-    if (!arrived_) co_return std::nullopt;
-    auto bytes = *std::exchange(arrived_, std::nullopt);
-    if (!broken_ && !end_received_) read_ahead();
+    if (arrived_.empty()) co_return std::nullopt;
+    auto bytes = std::move(arrived_.front());
+    arrived_.pop_front();
+    read_ahead();
     co_return bytes;
   }
 
-  Task<bool> write(std::string bytes) override {
-    const auto ready = [this] { return !writing_ || broken_; };
+  Task<bool> write(runtime::Outgoing bytes) override {
+    const auto ready = [this] { return outgoing_.size() < kQueued || broken_; };
     co_await until(&writer_, ready);
     const std::scoped_lock lock(mutex_);
     if (broken_) co_return false;
-    *outgoing_.mutable_data() = std::move(bytes);
-    write_out();
+    write_out(encode_chunk(std::move(bytes)));
     co_return true;
   }
 
   Task<bool> write_end() override {
-    const auto ready = [this] { return !writing_ || broken_; };
-    co_await until(&writer_, ready);
     {
       const std::scoped_lock lock(mutex_);
       if (broken_) co_return false;
-      outgoing_.clear_data();
-      outgoing_.set_end(true);
-      write_out();
+      ending_ = true;
+      write_out(encode_end());
     }
-    const auto sent = [this] { return end_sent_ || broken_; };
-    co_await until(&writer_, sent);
+    co_await drained();
     const std::scoped_lock lock(mutex_);
     co_return end_sent_;
+  }
+
+  Task<void> drained() override {
+    const auto ready = [this] { return outgoing_.empty() || broken_; };
+    co_await until(&writer_, ready);
   }
 
   void close() override {
@@ -69,21 +71,27 @@ class ChunkStream : public Reactor, public runtime::BytePipe {
 
   void OnReadDone(bool ok) override {
     const std::scoped_lock lock(mutex_);
-    if (!ok || end_received_) return break_off();
-    end_received_ = incoming_.end();
-    if (incoming_.data().empty() != end_received_) return break_off();
-    arrived_ = std::move(*incoming_.mutable_data());
-    if (end_received_) read_ahead();  // hears of the call's end
+    reading_ = false;
+    auto bytes = ok && !end_received_ ? decode_chunk(incoming_) : std::nullopt;
+    incoming_.Clear();
+    if (!bytes) return break_off();
+    end_received_ = bytes->pieces.empty();
+    arrived_.push_back(*std::move(bytes));
+    read_ahead();
     wake(&reader_);
   }
 
   void OnWriteDone(bool ok) override {
     const std::scoped_lock lock(mutex_);
     writing_ = false;
-    end_sent_ = ok && outgoing_.end();
-    // Its capacity, too, is given back.
-    outgoing_ = v1::Chunk();
+    outgoing_.pop_front();
     if (!ok) break_off();
+    if (broken_) return written();
+    if (outgoing_.empty()) {
+      end_sent_ = ending_;
+    } else {
+      start_write();
+    }
     wake(&writer_);
     written();
   }
@@ -140,20 +148,34 @@ class ChunkStream : public Reactor, public runtime::BytePipe {
     wake(&reader_);
     wake(&writer_);
   }
-  void read_ahead() { this->StartRead(&incoming_); }
-  void write_out() {
+  /// After the end, too: then it hears of the call's end.
+  void read_ahead() {
+    if (reading_ || broken_ || arrived_.size() >= kQueued) return;
+    reading_ = true;
+    this->StartRead(&incoming_);
+  }
+  void write_out(grpc::ByteBuffer message) {
+    outgoing_.push_back(std::move(message));
+    if (!writing_) start_write();
+  }
+  void start_write() {
     writing_ = true;
-    this->StartWrite(&outgoing_);
+    this->StartWrite(&outgoing_.front());
   }
 
+  /// While one is under way the next is there already, without a change of threads.
+  static constexpr std::size_t kQueued = 2;
+
   std::mutex mutex_;
-  /// Belongs to gRPC while it reads.
-  v1::Chunk incoming_;
-  std::optional<std::string> arrived_;
+  /// Belongs to gRPC while `reading_`.
+  grpc::ByteBuffer incoming_;
+  bool reading_ = false;
+  std::deque<runtime::Arrived> arrived_;
   bool end_received_ = false;
-  /// Belongs to gRPC while `writing_`.
-  v1::Chunk outgoing_;
+  /// The first belongs to gRPC while `writing_`.
+  std::deque<grpc::ByteBuffer> outgoing_;
   bool writing_ = false;
+  bool ending_ = false;
   bool end_sent_ = false;
   bool broken_ = false;
   bool closed_ = false;

@@ -14,6 +14,7 @@
 #include "dryad/files.hpp"
 #include "dryad/options.hpp"
 #include "dryad/random_text.hpp"
+#include "runtime/allocator.hpp"
 #include "runtime/log.hpp"
 
 namespace {
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
     if (!options) return options.error();
     // A log that nobody reads any more must not end the worker's agent.
     (void)std::signal(SIGPIPE, SIG_IGN);
+    runtime::keep_freed_buffers();
     if (options->enroll) return run_enroll(*options->enroll, *options);
     if (!options->simulate) return run_with_config(*options);
     runtime::start_log(runtime::LogLevel::kInfo, runtime::LogFormat::kText);

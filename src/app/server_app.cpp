@@ -20,6 +20,7 @@
 #include "http/api.hpp"
 #include "http/server.hpp"
 #include "http/tls.hpp"
+#include "runtime/allocator.hpp"
 #include "runtime/files.hpp"
 #include "runtime/service_notifier.hpp"
 #include "server/agent_boards.hpp"
@@ -350,6 +351,7 @@ std::expected<void, std::string> run_to_end(Core& core, Task<std::expected<void,
 int serve(const ServerConfig& config) {
   runtime::start_log(config.log_level, config.log_format);
   // Before there is a thread.
+  runtime::keep_freed_buffers();
   const auto service = runtime::ServiceNotifier::take_environment();
   raise_file_limit();
   const auto core = open_core(config);

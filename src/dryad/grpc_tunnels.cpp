@@ -1,5 +1,6 @@
 #include "dryad/grpc_tunnels.hpp"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
@@ -8,12 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "agent.grpc.pb.h"
 #include "dryad/grpc_channel.hpp"
 #include "proto/chunk_stream.hpp"
 
 namespace boruta::dryad {
 namespace {
+
+/// Called by its name, since its messages are taken apart by ChunkStream.
+constexpr const char* kMethod = "/boruta.v1.Superviser/Tunnel";
 
 class Call;
 
@@ -48,17 +51,17 @@ class Calls {
 };
 
 /// The agent's end of one call of Tunnel. Lives until gRPC has called OnDone and nobody else holds it any more.
-class Call final : public proto::ChunkStream<grpc::ClientBidiReactor<v1::Chunk, v1::Chunk>>,
+class Call final : public proto::ChunkStream<grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>>,
                    public std::enable_shared_from_this<Call> {
  public:
   explicit Call(Calls* calls) : calls_(*calls) {}
 
-  void start(v1::Superviser::Stub& stub, const Secret& token) {
+  void start(grpc::GenericStub& stub, const Secret& token) {
     calls_.begin();
     held_by_grpc_ = shared_from_this();
     context_.AddMetadata("authorization", "Bearer " + std::string(token.reveal()));
     context_.set_wait_for_ready(true);
-    stub.async()->Tunnel(&context_, this);
+    stub.PrepareBidiStreamingCall(&context_, kMethod, {}, this);
     // Chunks are sent from outside the callbacks, which takes a hold of its own.
     AddHold();
     start_reading();
@@ -83,17 +86,16 @@ class Call final : public proto::ChunkStream<grpc::ClientBidiReactor<v1::Chunk, 
 
 class GrpcTunnelCaller final : public TunnelCaller {
  public:
-  explicit GrpcTunnelCaller(const GrpcOptions& options)
-      : stub_(v1::Superviser::NewStub(make_tunnel_channel(options))) {}
+  explicit GrpcTunnelCaller(const GrpcOptions& options) : stub_(make_tunnel_channel(options)) {}
 
   std::shared_ptr<runtime::BytePipe> call(const Secret& token) override {
     auto call = std::make_shared<Call>(&calls_);
-    call->start(*stub_, token);
+    call->start(stub_, token);
     return call;
   }
 
  private:
-  std::unique_ptr<v1::Superviser::Stub> stub_;
+  grpc::GenericStub stub_;
   Calls calls_;
 };
 

@@ -15,6 +15,8 @@ using Socket = asio::ip::tcp::socket;
 using boost::system::error_code;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+/// Of a chunk; less is worth waiting for more.
+constexpr std::size_t kSmallPart = 4;
 
 /// What both directions know of each other.
 struct Joint {
@@ -33,13 +35,10 @@ struct Joint {
   }
 };
 
-/// What can be read now, without waiting; empty with an error that tells why.
-std::string read_now(Socket& socket, std::size_t most, error_code& error) {
-  std::string bytes;
-  bytes.resize_and_overwrite(most, [&](char* data, std::size_t size) {
-    const auto read = socket.read_some(asio::buffer(data, size), error);
-    return error ? 0 : read;
-  });
+/// What can be read now, without waiting; nothing, with an error that tells why.
+Outgoing read_now(Socket& socket, std::size_t most, error_code& error) {
+  Outgoing bytes{.data = std::make_unique_for_overwrite<std::byte[]>(most)};
+  bytes.size = socket.read_some(asio::buffer(bytes.data.get(), most), error);
   return bytes;
 }
 
@@ -48,11 +47,13 @@ Task<void> socket_to_pipe(Joint* joint) {
     const auto [failed] = co_await joint->socket->async_wait(Socket::wait_read, kAsTuple);
     if (failed) co_return joint->tear_down();
     error_code error;
+    // A small piece costs as much as a large one: what comes while others are on their way goes together.
+    if (joint->socket->available(error) < joint->chunk_bytes / kSmallPart) co_await joint->pipe->drained();
     auto bytes = read_now(*joint->socket, joint->chunk_bytes, error);
     if (error == asio::error::would_block) continue;
     if (error == asio::error::eof) break;
     if (error) co_return joint->tear_down();
-    joint->counters->from_socket += bytes.size();
+    joint->counters->from_socket += bytes.size;
     const bool written = co_await joint->pipe->write(std::move(bytes));
     if (!written) co_return joint->tear_down();
   }
@@ -67,9 +68,9 @@ Task<void> pipe_to_socket(Joint* joint) {
   while (true) {
     const auto bytes = co_await joint->pipe->read();
     if (!bytes) co_return joint->tear_down();
-    if (bytes->empty()) break;
+    if (bytes->pieces.empty()) break;
     joint->counters->from_pipe += bytes->size();
-    const auto [failed, size] = co_await asio::async_write(*joint->socket, asio::buffer(*bytes), kAsTuple);
+    const auto [failed, size] = co_await asio::async_write(*joint->socket, bytes->pieces, kAsTuple);
     // What the socket said before it broke still reaches the pipe, and then ends it.
     if (failed) co_return;
   }

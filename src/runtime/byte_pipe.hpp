@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
@@ -7,11 +8,26 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
+#include <vector>
 
 #include "runtime/task.hpp"
 
 namespace boruta::runtime {
+
+/// Bytes that came, in pieces that stay where they came.
+struct Arrived {
+  std::vector<boost::asio::const_buffer> pieces;
+  /// The pieces live as long.
+  std::shared_ptr<const void> owner;
+
+  [[nodiscard]] std::size_t size() const { return boost::asio::buffer_size(pieces); }
+};
+
+/// Bytes that are to go.
+struct Outgoing {
+  std::unique_ptr<std::byte[]> data;
+  std::size_t size = 0;
+};
 
 /// A connection that is not a socket: bytes both ways, and each direction can end while the other goes on.
 /// One reader and one writer at a time; both may be on any executor, and are resumed on their own.
@@ -22,9 +38,11 @@ class BytePipe {
 
   /// The next bytes. Empty: the other end has ended its direction, in order. Nothing: the pipe is broken or closed,
   /// which is also what a read after the end waits for.
-  virtual Task<std::optional<std::string>> read() = 0;
+  virtual Task<std::optional<Arrived>> read() = 0;
   /// Queues `bytes`, which are not empty, after waiting for room. False when the pipe is broken or closed.
-  virtual Task<bool> write(std::string bytes) = 0;
+  virtual Task<bool> write(Outgoing bytes) = 0;
+  /// Returns once nothing that was written is still queued here, or the pipe is broken.
+  virtual Task<void> drained() = 0;
   /// Ends this end's direction; returns when all that was written is on its way.
   virtual Task<bool> write_end() = 0;
   /// When both directions have ended, lets the pipe go in order, else breaks it at once. Repeating it is fine.

@@ -20,6 +20,10 @@ using namespace std::chrono_literals;
 /// An agent tells of itself so often that one lost heartbeat does not lose it.
 constexpr int kHeartbeatsPerLoss = 3;
 constexpr Duration kLongestSweep = 500ms;
+/// An agent that comes back leaves a dead stream behind, seldom one that was heard just now. So often within a minute
+/// there are two of them.
+constexpr unsigned kTakeovers = 5;
+constexpr Duration kForgetTakeovers = 60s;
 
 std::chrono::milliseconds in_milliseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
@@ -62,6 +66,13 @@ Refusal come_back_in(Duration wait, const std::string& peer) {
                                 std::chrono::ceil<std::chrono::seconds>(wait).count())};
 }
 
+Refusal copied(WorkerUuid worker) {
+  return {.code = RefusalCode::kAlreadyExists,
+          .detail = fmt::format("another agent with the same state speaks for worker {}, as a copied SD card makes "
+                                "them: give one of the two a UUID of its own and an empty state_dir",
+                                worker.to_string())};
+}
+
 std::string cut(std::string text) {
   if (text.size() > limits::kReasonBytes) text.resize(limits::kReasonBytes);
   return text;
@@ -100,6 +111,15 @@ bool Agents::end_attempt(WorkerUuid worker, std::uint64_t number) {
   return true;
 }
 
+std::optional<Agents::Takeovers> Agents::take_over(Connection& older, Instant now) const {
+  // Half of that is more than a heartbeat: it is silent, and so a dead one.
+  if (now - older.last_heard >= coordinator_.engine().farm().policy().lost_after / 2) return Takeovers{};
+  if (now - older.takeovers.last >= kForgetTakeovers) older.takeovers.count = 0;
+  older.takeovers.last = now;
+  if (older.takeovers.count >= kTakeovers) return std::nullopt;
+  return Takeovers{.count = older.takeovers.count + 1, .last = now};
+}
+
 std::unexpected<Refusal> Agents::refuse(const farm::Actor& actor, Refusal refusal) {
   runtime::log_warning(
       "agent refused",
@@ -131,6 +151,11 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
   const auto pending = attempts_.find(actor.worker);
   const bool replaces = (older != connections_.end() && older->second.instance == hello.instance) ||
                         (pending != attempts_.end() && pending->second.instance == hello.instance);
+  std::optional takeovers(Takeovers{});
+  if (older != connections_.end() && older->second.instance == hello.instance) {
+    takeovers = take_over(older->second, now.lease);
+  }
+  if (!takeovers) co_return refuse(actor, copied(actor.worker));
   if (replaces) drop(actor.worker, std::nullopt);
   const auto attempt = begin_attempt(actor.worker, hello.instance);
   farm::Command command{
@@ -162,7 +187,8 @@ Task<std::expected<Agents::Session, Refusal>> Agents::connect_on_strand(std::opt
                                                          .actor = actor,
                                                          .instance = hello.instance,
                                                          .link = link,
-                                                         .last_heard = coordinator_.clock().now().lease});
+                                                         .last_heard = coordinator_.clock().now().lease,
+                                                         .takeovers = *takeovers});
   const auto& policy = farm.policy();
   link->send(agent::Welcome{.heartbeat_every = in_milliseconds(policy.lost_after / kHeartbeatsPerLoss),
                             .lost_grace = in_milliseconds(policy.lost_grace)});

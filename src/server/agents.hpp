@@ -108,6 +108,12 @@ class Agents {
     std::set<std::string> before_;
   };
 
+  /// How often of late a newer stream of the same agent took the place of one on which it still spoke.
+  struct Takeovers {
+    unsigned count = 0;
+    Instant last{};
+  };
+
   struct Connection {
     Session session = 0;
     WorkerUuid worker;
@@ -115,12 +121,16 @@ class Agents {
     std::string instance;
     std::shared_ptr<AgentLink> link;
     Instant last_heard{};
+    Takeovers takeovers;
     Warnings warnings;
   };
 
   Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,
                                                           std::string peer, std::shared_ptr<AgentLink> link);
   [[nodiscard]] Connection* find(Session session);
+  /// What is to be known of them when `older` is taken over now. Nothing: there are two agents at it, and the stream
+  /// that stands goes on.
+  [[nodiscard]] std::optional<Takeovers> take_over(Connection& older, Instant now) const;
   /// Forgets the worker's stream and closes it.
   void drop(WorkerUuid worker, std::optional<Refusal> why);
   Task<void> lose(WorkerUuid worker);

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
 
 #include <chrono>
 #include <utility>
@@ -61,6 +62,9 @@ std::string_view name_of(const agent::FromAgent& message) {
 
 void add_arguments(grpc::ServerBuilder& builder, const Options& options) {
   builder.SetMaxReceiveMessageSize(kMessageBytes);
+  grpc::ResourceQuota quota("agents");
+  quota.Resize(options.memory_bytes);
+  builder.SetResourceQuota(quota);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, in_milliseconds(options.keepalive_every));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, in_milliseconds(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -87,8 +91,12 @@ void fill(v1::ProbeAnswer& answer, const server::Agents::Probe& probe) {
 
 }  // namespace
 
+/// Tunnel's messages are taken apart by ChunkStream.
+using Methods = v1::Superviser::WithCallbackMethod_Session<
+    v1::Superviser::WithRawCallbackMethod_Tunnel<v1::Superviser::WithCallbackMethod_Probe<v1::Superviser::Service>>>;
+
 /// gRPC's side of the service.
-class Service::Endpoint final : public v1::Superviser::CallbackService {
+class Service::Endpoint final : public Methods {
  public:
   explicit Endpoint(superviser::Service* service) : service_(*service) {}
 
@@ -99,7 +107,7 @@ class Service::Endpoint final : public v1::Superviser::CallbackService {
     return stream.get();
   }
 
-  grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>* Tunnel(grpc::CallbackServerContext* context) override {
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Tunnel(grpc::CallbackServerContext* context) override {
     const auto call = std::make_shared<TunnelCall>(context);
     call->hold();
     asio::post(service_.strand_, [service = &service_, call] { service->admit(call); });
@@ -240,6 +248,7 @@ Task<void> Service::converse(std::shared_ptr<Stream> stream) {
     stream->close(session.error());
     co_return;
   }
+  stream->admit();
   const auto [failure] =
       co_await asio::co_spawn(strand_, deliver(stream, *session), asio::as_tuple(asio::use_awaitable));
   if (failure) runtime::log_exception("agent stream", failure);

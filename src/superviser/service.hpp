@@ -40,6 +40,9 @@ struct Options {
   Duration keepalive_timeout = std::chrono::seconds(10);
   /// At one time; one more is refused.
   std::size_t streams = 10'000;
+  /// What is on its way from and to all who are connected, known or not, may take about so much: beyond it gRPC ends
+  /// connections until it fits. Agents come back by themselves.
+  std::size_t memory_bytes = std::size_t{1024} * 1024 * 1024;
 };
 
 /// Takes the agents' streams over gRPC and hands what they say to `agents`, each stream's messages in order; and the

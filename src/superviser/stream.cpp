@@ -61,6 +61,11 @@ void Stream::close(std::optional<Refusal> why) {
   write_more();
 }
 
+void Stream::admit() {
+  admitted_ = true;
+  read_more();
+}
+
 Task<void> Stream::finished() {
   while (!done_) co_await changed_.wait();
 }
@@ -71,7 +76,7 @@ void Stream::abort() {
 }
 
 void Stream::read_more() {
-  if (reading_ || input_ended_ || finished_ || inbound_.size() >= kInboundMessages) return;
+  if (reading_ || input_ended_ || finished_ || inbound_.size() >= (admitted_ ? kInboundMessages : 1)) return;
   reading_ = true;
   StartRead(&incoming_);
 }

@@ -38,6 +38,8 @@ class Stream final : public grpc::ServerBidiReactor<v1::FromAgent, v1::ToAgent>,
   void hold();
   /// Begins to read.
   void start() { read_more(); }
+  /// The agent may speak: of one that has not registered, one message at a time is taken.
+  void admit();
 
   /// The IP literal from which the agent speaks; may be empty.
   [[nodiscard]] const std::string& peer() const { return peer_; }
@@ -69,6 +71,7 @@ class Stream final : public grpc::ServerBidiReactor<v1::FromAgent, v1::ToAgent>,
   /// Belongs to gRPC while `reading_`.
   v1::FromAgent incoming_;
   bool reading_ = false;
+  bool admitted_ = false;
   bool input_ended_ = false;
   /// Nothing stands for a message that cannot be decoded.
   std::deque<std::optional<agent::FromAgent>> inbound_;

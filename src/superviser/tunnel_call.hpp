@@ -12,7 +12,7 @@ namespace boruta::superviser {
 
 /// The server's end of one call of Tunnel.
 /// Lives until gRPC has called OnDone and nobody else holds it any more. Threads: any.
-class TunnelCall final : public proto::ChunkStream<grpc::ServerBidiReactor<v1::Chunk, v1::Chunk>>,
+class TunnelCall final : public proto::ChunkStream<grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>>,
                          public std::enable_shared_from_this<TunnelCall> {
  public:
   explicit TunnelCall(grpc::CallbackServerContext* context);

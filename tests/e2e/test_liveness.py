@@ -3,13 +3,14 @@ worker that isn't there. Tells how long each recovery takes."""
 
 import contextlib
 import json
+import shutil
 import signal
 import threading
 import time
 
 import pytest
 
-from farm import Refused, instant, tell, wait_for
+from farm import Dryad, Refused, instant, tell, wait_for
 from link import Link
 
 # As the defaults, scaled by about fifteen.
@@ -301,6 +302,31 @@ def test_two_agents_with_one_uuid(farm, links):
     worker = ground.admin.await_worker(first.uuid, "MAINTENANCE")
     tell(f"two agents with one UUID: the second refused while the first serves; the first back {took:.2f} s after a cut")
     assert worker["Connected"]
+
+
+def test_two_agents_with_one_state(farm, links):
+    """As a copied SD card makes them."""
+    ground = Ground(farm, links)
+    first, _ = ground.worker("w1")
+    first.stop()
+    # Two on one machine can't have one sshd's port.
+    shutil.copytree(first.directory, farm.directory / "copy", ignore=shutil.ignore_patterns("sshd", "lock"))
+    config = farm.directory / "copy" / "dryad.conf"
+    config.write_text(first.config.read_text().replace(f"{first.directory}/state", f"{farm.directory}/copy/state"))
+    copy = Dryad(farm, "copy", config, farm.directory / "copy")
+    farm.dryads.append(copy)
+    first.start()
+    wait_for(lambda: ground.connected(first), 5, "the first agent")
+    copy.start()
+    took = seconds_until(lambda: "a copied SD card" in first.process.text() + copy.process.text(), 20, "the refusal")
+    audit = ("audit", "--kind", "action refused")
+    wait_for(lambda: "copied SD card" in farm.boruta(ground.admin, *audit).out, 5, "its being listed")
+    # The one that is not refused serves from then on.
+    registered = [dryad.process.text().count("registered") for dryad in (first, copy)]
+    time.sleep(2 * LOST_AFTER)
+    assert [dryad.process.text().count("registered") for dryad in (first, copy)] == registered
+    assert ground.connected(first)
+    tell(f"two agents with one state: one refused after {took:.2f} s")
 
 
 def test_maintenance_of_a_worker_that_is_away_is_told_on_return(farm, links):
