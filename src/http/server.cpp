@@ -24,6 +24,9 @@ constexpr Duration kSweepEvery = std::chrono::seconds(1);
 constexpr Duration kStopTime = std::chrono::seconds(3);
 /// After a failure to accept, most likely for want of file descriptors.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(500);
+/// Accepted one behind the other. One at a time, each would wait until all open connections had their turn, and a flood
+/// of these would keep newcomers out.
+constexpr int kAcceptAtOnce = 64;
 
 class TcpStream final : public ByteStream {
  public:
@@ -111,6 +114,7 @@ std::expected<tcp::endpoint, std::string> HttpServer::listen(const std::string& 
   if (!error && parsed.is_v6()) acceptor_.set_option(asio::ip::v6_only(false), error);
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
+  if (!error) acceptor_.non_blocking(true, error);
   if (error) return std::unexpected(fmt::format("cannot listen on {} port {}: {}", address, port, error.message()));
   return acceptor_.local_endpoint();
 }
@@ -146,7 +150,19 @@ Task<void> HttpServer::accept_connections() {
       co_await runtime::sleep_for(clock_, kAcceptPause);
     } else {
       admit(std::move(socket));
+      accept_waiting();
     }
+  }
+}
+
+void HttpServer::accept_waiting() {
+  for (int i = 1; i < kAcceptAtOnce && !context_.stopping; ++i) {
+    error_code error;
+    tcp::socket socket(executor_);
+    acceptor_.accept(socket, error);
+    // None waits, or whatever it is is told when the next one is awaited.
+    if (error) return;
+    admit(std::move(socket));
   }
 }
 

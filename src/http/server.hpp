@@ -53,6 +53,7 @@ class HttpServer {
 
  private:
   Task<void> accept_connections();
+  void accept_waiting();
   void admit(asio::ip::tcp::socket socket);
   Task<void> serve(asio::ip::tcp::socket socket, std::string client);
   Task<void> converse(asio::ip::tcp::socket socket);

@@ -418,4 +418,14 @@ class Farm:
                 process.kill()
         for dryad in self.dryads:
             dryad.remove()
+        findings = self.findings_of_sanitizers()
         shutil.rmtree(self.directory, ignore_errors=True)
+        assert not findings, findings
+
+    def findings_of_sanitizers(self):
+        """What was told while a program ran need not show in how it ended: most are killed."""
+        for log in self.directory.glob("*.log") if SANITIZED else ():
+            _, told, report = log.read_text(errors="replace").partition("Sanitizer: ")
+            if told:
+                return f"{log.name}: {report[:8000]}"
+        return ""
