@@ -146,6 +146,36 @@ def test_a_job_has_64_connections_which_go_with_it(farm, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_connections_leave_no_descriptor(farm, way):
+    server = farm.start_server(auth="off", tunnel=f'mode = "{way}"')
+    admin = farm.admin()
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        listener.settimeout(10)
+        agents = farm.simulate(1, "--ssh-address", f"127.0.0.1:{listener.getsockname()[1]}")
+        worker = wait_for(admin.workers, what="the worker")[0]["WorkerUUID"]
+        admin.set_state(worker, "IDLE")
+        access = admin.acquire(admin.file())
+
+        def descriptors():
+            return [len(os.listdir(f"/proc/{process.pid}/fd")) for process in (server.process, agents)]
+
+        def use(ends_first):
+            with connect(access) as user, listener.accept()[0] as end:
+                end.sendall(b"!")
+                assert user.recv(1) == b"!"
+                (end if ends_first else user).close()
+
+        use(False)
+        wait_for(lambda: "boruta_tunnel_open_connections 0" in admin.call("GET", "/metrics").body)
+        before = descriptors()
+        for i in range(1000):
+            use(i % 2 == 0)
+        wait_for(lambda: "boruta_tunnel_open_connections 0" in admin.call("GET", "/metrics").body)
+        wait_for(lambda: all(now <= then for now, then in zip(descriptors(), before)),
+                 what=f"no more than {before} descriptors")
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_stalled_reader_stalls_its_sender(farm, way, monkeypatch):
     # What AddressSanitizer keeps of freed memory is no memory of ours.
     monkeypatch.setenv("ASAN_OPTIONS", f"{os.environ.get('ASAN_OPTIONS', '')}:quarantine_size_mb=1".lstrip(":"))
