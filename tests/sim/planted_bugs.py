@@ -17,7 +17,8 @@ BUGS = {
         "return worker;"),
     "replies-before-the-commit": (
         "server/coordinator.cpp",
-        "if (!co_await durable_.wait(seen.value)) co_return std::unexpected(server_stops());\n  co_return outcome;",
+        "const bool stored = co_await durable_.wait(seen.value);\n"
+        "  if (!stored) co_return std::unexpected(server_stops());\n  co_return outcome;",
         "static_cast<void>(seen);\n  co_return outcome;"),
     "forgets-timers-on-restart": (
         "farm/farm.cpp",
