@@ -40,6 +40,12 @@ class Filler {
     if (filed_ % kRequestsPerTransaction == 0) commit();
   }
 
+  /// What came before may go, as far as the server that starts on it does not keep it.
+  void write_checkpoint() {
+    execute({}, farm::WriteCheckpoint{});
+    commit();
+  }
+
   void commit() {
     if (batch_.empty()) return;
     const auto appended = journal_.append(batch_);
@@ -96,6 +102,6 @@ int main(int argc, char** argv) {
   }
   Filler filler(**journal);
   for (std::uint64_t number = 0; number < requests; ++number) filler.file(number + waiting >= requests);
-  filler.commit();
+  filler.write_checkpoint();
   return 0;
 }

@@ -211,7 +211,7 @@ class Server {
       runtime::log_info("first start: the admin's token was written",
                         {{"file", (config_.data_dir / kAdminTokenFile).string()}});
     }
-    if (const auto begun = co_await retention_.begin(); !begun) co_return std::unexpected(begun.error().detail);
+    co_await retention_.begin();
     const auto http = http_.listen(config_.http.host, config_.http.port.value_or(kHttpPort));
     if (!http) co_return std::unexpected(http.error());
     const auto agent_port = superviser_.listen();

@@ -37,9 +37,6 @@ advertise = "192.0.2.7"
 requests_per_second = 0
 connections_per_client = 50
 waiting_per_user = 100
-[retention]
-requests = "400d"
-events = "1d"
 [tls]
 certificate = "/etc/boruta/server.pem"
 key = "/etc/boruta/server.key"
@@ -54,8 +51,6 @@ format = "json"
   EXPECT_EQ(config->agent, (HostPort{.host = "10.0.0.1", .port = 7000}));
   EXPECT_FALSE(config->policy.access_control);
   EXPECT_TRUE(config->insecure);
-  EXPECT_EQ(config->policy.keep_requests, 400 * 24h);
-  EXPECT_EQ(config->keep_events, 24h);
   EXPECT_EQ(config->policy.lease, 30min);
   EXPECT_EQ(config->policy.lease_max, 72h);
   EXPECT_EQ(config->policy.claim_within, 0s);
@@ -123,6 +118,13 @@ TEST(ServerConfig, NamesFileLineKeyAndWhatIsExpected) {
     ASSERT_FALSE(config.has_value()) << text;
     EXPECT_TRUE(config.error().front().starts_with(error)) << text << " gave: " << config.error().front();
   }
+}
+
+TEST(ServerConfig, TakesHowLongRequestsAndEventsAreKept) {
+  const auto config = parse_server_config("[retention]\nrequests = \"400d\"\nevents = \"1d\"", "f");
+  ASSERT_TRUE(config.has_value()) << config.error().front();
+  EXPECT_EQ(config->policy.keep_requests, 400 * 24h);
+  EXPECT_EQ(config->keep_events, 24h);
 }
 
 TEST(ServerConfig, KeepsRequestsAsLongAsTheirUseCounts) {

@@ -21,8 +21,8 @@ constexpr std::size_t kSubjectColumns = 14;
 
 constexpr auto kChatty = std::to_array<std::string_view>(
     {"requests servable", "job acquired", "job prolonged", "job granted", "job tunnel moved", "job keys changed",
-     "token used", "requests forgotten", "checkpoint", "worker change pending", "worker connected", "worker disconnected", "worker prepared",
-     "worker cleaned", "worker told", "token bound"});
+     "token used", "requests forgotten", "checkpoint", "worker change pending", "worker connected",
+     "worker disconnected", "worker prepared", "worker cleaned", "worker told", "token bound"});
 
 std::string name_of(const WorkerNames& names, const std::string& uuid) {
   const auto found = names.find(uuid);

@@ -7,17 +7,20 @@ namespace {
 
 /// In the order of EventBody.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kKinds{
-    "server started",        "user created",       "user groups set",     "user deleted",
-    "token created",         "token bound",        "token revoked",       "request created",
-    "request updated",       "requests servable",  "request ended",       "job started",
-    "job acquired",          "job prolonged",      "job granted",         "job paused",
-    "job resumed",           "job tunnel moved",   "worker registered",   "worker changed",
-    "worker change pending", "worker connected",   "worker disconnected", "worker lost",
-    "worker state changed",  "worker prepared",    "worker cleaned",      "worker told",
-    "worker noted",          "worker drain set",   "worker groups set",   "worker deregistered",
-    "user ceilings set",     "group ceilings set", "user key added",      "user key removed",
-    "job keys changed",      "token used",         "action refused",      "requests forgotten",
-    "checkpoint"};
+    "server started",       "user created",        "user groups set",
+    "user deleted",         "token created",       "token bound",
+    "token revoked",        "request created",     "request updated",
+    "requests servable",    "request ended",       "job started",
+    "job acquired",         "job prolonged",       "job granted",
+    "job paused",           "job resumed",         "job tunnel moved",
+    "worker registered",    "worker changed",      "worker change pending",
+    "worker connected",     "worker disconnected", "worker lost",
+    "worker state changed", "worker prepared",     "worker cleaned",
+    "worker told",          "worker noted",        "worker drain set",
+    "worker groups set",    "worker deregistered", "user ceilings set",
+    "group ceilings set",   "user key added",      "user key removed",
+    "job keys changed",     "token used",          "action refused",
+    "requests forgotten",   "checkpoint"};
 
 constexpr std::string_view kNothing;
 

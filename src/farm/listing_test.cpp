@@ -126,7 +126,6 @@ Model<Request> request_model(const Farm& farm, const RequestQuery& query) {
 
 void check_requests() {
   const auto farm = some_requests();
-  const auto size = farm.requests().size();
   const auto some_id = rc::gen::map(rc::gen::inRange<std::uint64_t>(0, 25), [](auto id) { return RequestId{id}; });
   RequestQuery query{.filter = {.ids = maybe_list(some_id),
                                 .priorities = maybe_list(rc::gen::inRange<std::int64_t>(0, 5)),
@@ -139,9 +138,9 @@ void check_requests() {
   const auto rows = farm.rows();
   std::vector<const Request*> all;
   for (const auto& request : rows.requests) all.push_back(&request);
-  const Request* border = nullptr;
-  if (size > 0 && *rc::gen::arbitrary<bool>()) border = all.at(*rc::gen::inRange<std::size_t>(0, size));
-  if (border != nullptr) query.border = border->id;
+  if (!all.empty() && *rc::gen::arbitrary<bool>()) query.border = (*rc::gen::elementOf(all))->id;
+  const auto found = std::ranges::find_if(all, [&](const auto* request) { return request->id == query.border; });
+  const auto* border = found == all.end() ? nullptr : *found;
   expect_same(list_requests(farm, query), naive_page(all, request_model(farm, query), query.paging, border));
 }
 

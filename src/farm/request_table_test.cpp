@@ -147,7 +147,9 @@ TEST(RequestTable, ForgetsAndGivesNoIdTwice) {
   auto* open = table.find_open({5});
   open->state = RequestState::kDone;
   table.update(*open);
-  EXPECT_EQ(table.find({5})->state, RequestState::kDone);
+  const auto newest = table.find({5});
+  ASSERT_NE(newest, nullptr);
+  EXPECT_EQ(newest->state, RequestState::kDone);
 }
 
 TEST(RequestTable, BearsThatWhatItForgetsIsNotThere) {

@@ -23,8 +23,8 @@ struct LevelOf {
         OneOf<Event, farm::RequestCreated, farm::RequestUpdated, farm::RequestsServable, farm::JobProlonged>;
     constexpr bool kStepBetween =
         OneOf<Event, farm::ServerStarted, farm::JobGranted, farm::WorkerConnected, farm::WorkerDisconnected,
-              farm::WorkerPrepared, farm::WorkerCleaned, farm::WorkerTold, farm::TokenUsed, farm::JobKeysChanged, farm::RequestsForgotten,
-              farm::Checkpoint>;
+              farm::WorkerPrepared, farm::WorkerCleaned, farm::WorkerTold, farm::TokenUsed, farm::JobKeysChanged,
+              farm::RequestsForgotten, farm::Checkpoint>;
     return kManyByClients || kStepBetween ? LogLevel::kDebug : LogLevel::kInfo;
   }
   LogLevel operator()(const farm::WorkerLost& /*event*/) const { return LogLevel::kWarning; }

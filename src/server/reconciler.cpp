@@ -119,8 +119,9 @@ void Reconciler::reconcile_agent(WorkerUuid uuid) {
 void Reconciler::reconcile_tunnel(RequestId id) {
   const auto& farm = coordinator_.engine().farm();
   const auto request = farm.find_request(id);
-  if (request != nullptr && request->last_event > coordinator_.durable()) return;
-  if (request == nullptr || request->state != farm::RequestState::kInProgress) {
+  if (request == nullptr) return close_tunnel(id);
+  if (request->last_event > coordinator_.durable()) return;
+  if (request->state != farm::RequestState::kInProgress) {
     close_tunnel(id);
     return;
   }

@@ -18,6 +18,10 @@ constexpr Duration kLongestBetweenCheckpoints = 24h;
 constexpr Duration kLeastRest = 10ms;
 constexpr int kRestPerWork = 3;
 
+void complain(const store::StoreError& error) {
+  runtime::log_warning("old events could not be removed, they will be tried again", {{"error", error.message}});
+}
+
 }  // namespace
 
 Retention::Pace Retention::pace() const {
@@ -30,19 +34,23 @@ Retention::Pace Retention::pace() const {
   return pace;
 }
 
-Task<std::expected<void, Refusal>> Retention::begin() {
+Task<void> Retention::begin() {
   const auto tidied = co_await committer_.tidy(Instant::min());
-  if (!tidied) {
-    co_return std::unexpected(Refusal{.code = RefusalCode::kUnavailable, .detail = tidied.error().message});
+  if (tidied) {
+    feed_.set_oldest(tidied->first);
+    checkpoint_at_ = tidied->checkpoint_at;
+  } else {
+    complain(tidied.error());
   }
-  feed_.set_oldest(tidied->first);
-  checkpoint_at_ = tidied->checkpoint_at;
-  co_return std::expected<void, Refusal>{};
 }
 
 Task<void> Retention::run() {
-  while (co_await pass()) {
-    if (!co_await runtime::sleep_for(coordinator_.clock(), pace().step)) co_return;
+  const auto step = pace().step;
+  while (true) {
+    const bool goes_on = co_await pass();
+    if (!goes_on) co_return;
+    const bool slept = co_await runtime::sleep_for(coordinator_.clock(), step);
+    if (!slept) co_return;
   }
 }
 
@@ -50,24 +58,32 @@ Task<bool> Retention::pass() {
   if (!co_await forget_requests()) co_return false;
   const auto now = coordinator_.clock().now().wall;
   const bool due = !checkpoint_at_ || now - *checkpoint_at_ >= pace().checkpoint;
-  if (keep_events_ > Duration::zero() && due && !co_await write_checkpoint()) co_return false;
+  if (keep_events_ > Duration::zero() && due) {
+    if (!co_await write_checkpoint()) co_return false;
+  }
   co_return co_await tidy();
 }
 
+bool Retention::has_old_requests() const {
+  const auto& farm = coordinator_.engine().farm();
+  const auto keep = farm.policy().keep_requests;
+  if (keep == Duration::zero()) return false;
+  return !farm.requests().some_ended_by(coordinator_.clock().now().wall - keep).empty();
+}
+
 Task<bool> Retention::forget_requests() {
-  if (coordinator_.engine().farm().policy().keep_requests == Duration::zero()) co_return true;
-  std::size_t forgotten = 0;
-  while (true) {
+  const auto before = coordinator_.engine().farm().forgotten_until();
+  while (has_old_requests()) {
     const auto begun = coordinator_.clock().now().lease;
-    const auto before = coordinator_.engine().farm().requests().size();
     farm::Command command{.actor = {}, .body = farm::ForgetRequests{}};
     const auto done = co_await coordinator_.submit(std::move(command));
     if (!done) co_return false;
-    if (done->empty()) break;
-    forgotten += before - std::min(before, coordinator_.engine().farm().requests().size());
     if (!co_await rest(begun)) co_return false;
   }
-  if (forgotten > 0) runtime::log_info("old requests were forgotten", {{"requests", std::to_string(forgotten)}});
+  const auto until = coordinator_.engine().farm().forgotten_until();
+  if (until != before) {
+    runtime::log_info("old requests were forgotten", {{"ended_until", format_rfc3339(WallTime{.at = *until})}});
+  }
   co_return true;
 }
 
@@ -85,7 +101,7 @@ Task<bool> Retention::tidy() {
     const auto until = keep_events_ > Duration::zero() ? now.wall - keep_events_ : Instant::min();
     const auto tidied = co_await committer_.tidy(until);
     if (!tidied) {
-      runtime::log_warning("old events could not be removed, they will be later", {{"error", tidied.error().message}});
+      complain(tidied.error());
       co_return true;
     }
     feed_.set_oldest(tidied->first);
@@ -96,7 +112,8 @@ Task<bool> Retention::tidy() {
 
 Task<bool> Retention::rest(Instant since) {
   const auto worked = coordinator_.clock().now().lease - since;
-  co_return co_await runtime::sleep_for(coordinator_.clock(), std::max(kLeastRest, kRestPerWork * worked));
+  const auto pause = std::max<Duration>(kLeastRest, kRestPerWork * worked);
+  co_return co_await runtime::sleep_for(coordinator_.clock(), pause);
 }
 
 }  // namespace boruta::server

@@ -17,8 +17,8 @@ class Retention {
   Retention(Coordinator* coordinator, Committer* committer, EventFeed* feed, Duration keep_events)
       : coordinator_(*coordinator), committer_(*committer), feed_(*feed), keep_events_(keep_events) {}
 
-  /// Learns what the journal keeps, before anybody asks the feed. kUnavailable: it cannot be read.
-  Task<std::expected<void, Refusal>> begin();
+  /// Learns what the journal keeps, before anybody asks the feed.
+  Task<void> begin();
   /// After `begin`, until it is cancelled or the coordinator stops.
   Task<void> run();
 
@@ -31,6 +31,7 @@ class Retention {
   };
 
   [[nodiscard]] Pace pace() const;
+  [[nodiscard]] bool has_old_requests() const;
   // All of them: false when the server stops.
   Task<bool> pass();
   Task<bool> forget_requests();

@@ -30,7 +30,8 @@ class DemandTable {
   [[nodiscard]] std::expected<void, StoreError> load();
   /// Null: there is no such row among those loaded. Equal demands are one object.
   [[nodiscard]] SharedDemand find(std::int64_t id) const;
-  /// Frees what `load` read, and deletes the rows of what nobody has taken by `find`: no request asks for that any more.
+  /// Frees what `load` read, and deletes the rows of what nobody has taken by `find`: no request asks for that any
+  /// more.
   [[nodiscard]] std::expected<void, StoreError> unload();
 
  private:

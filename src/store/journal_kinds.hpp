@@ -56,7 +56,7 @@ struct Kind {
 };
 
 inline const auto kAllKinds = testing::Values(Kind{"Memory", [] { return std::make_unique<MemoryPlace>(); }},
-                                       Kind{"Sqlite", [] { return std::make_unique<SqlitePlace>(); }});
+                                              Kind{"Sqlite", [] { return std::make_unique<SqlitePlace>(); }});
 
 inline std::string name_of_kind(const testing::TestParamInfo<Kind>& kind) { return kind.param.name; }
 
@@ -73,8 +73,10 @@ inline EventBatch batch_of(const Journal& journal, std::vector<farm::EventBody> 
   batch.first_seq = EventSeq{seq.value + 1};
   for (auto& body : bodies) {
     ++seq.value;
-    batch.events.push_back(
-        {.seq = seq, .at = Instant(std::chrono::seconds(1) * static_cast<int>(seq.value)), .actor = {}, .body = std::move(body)});
+    batch.events.push_back({.seq = seq,
+                            .at = Instant(std::chrono::seconds(1) * static_cast<int>(seq.value)),
+                            .actor = {},
+                            .body = std::move(body)});
   }
   return batch;
 }

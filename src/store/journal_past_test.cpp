@@ -125,8 +125,8 @@ TEST_P(JournalPast, HasForgottenARequestWhollyOrNotAtAllAfterAFailure) {
     auto batch = batch_about(place->journal(), worker_number(1));
     batch.requests = {request_with(1, ""), request_with(2, "")};
     ASSERT_TRUE(place->journal().append(batch));
-    auto deletion =
-        batch_of(place->journal(), {farm::RequestsForgotten{.ranges = {{.first = RequestId{1}, .last = RequestId{1}}}}});
+    auto deletion = batch_of(place->journal(),
+                             {farm::RequestsForgotten{.ranges = {{.first = RequestId{1}, .last = RequestId{1}}}}});
     deletion.deleted_requests = {RequestId{1}};
     deletion.forgotten = {.last_request = RequestId{2}, .until = {}};
     FailingJournal failing(place->journal(), [fault](const EventBatch& /*batch*/) { return fault; });

@@ -55,19 +55,19 @@ MemoryJournal::MemoryJournal(const Loaded& start, farm::Events history)
 }
 
 std::expected<Loaded, StoreError> MemoryJournal::load() {
-  return Loaded{.rows = {.users = rows_of(users_),
-                         .groups = rows_of(groups_),
-                         .tokens = rows_of(tokens_),
-                         .requests = rows_of(requests_),
-                         .workers = rows_of(workers_),
-                         .creations = rows_of(creations_),
-                         .user_keys = rows_of(user_keys_),
-                         .last_event = last_seq_,
-                         .last_request = requests_.empty() ? last_request_
-                                                           : std::max(last_request_, requests_.rbegin()->first),
-                         .forgotten_until = forgotten_until_},
-                .keys = rows_of(keys_),
-                .last_event_at = last_event_at_};
+  return Loaded{
+      .rows = {.users = rows_of(users_),
+               .groups = rows_of(groups_),
+               .tokens = rows_of(tokens_),
+               .requests = rows_of(requests_),
+               .workers = rows_of(workers_),
+               .creations = rows_of(creations_),
+               .user_keys = rows_of(user_keys_),
+               .last_event = last_seq_,
+               .last_request = requests_.empty() ? last_request_ : std::max(last_request_, requests_.rbegin()->first),
+               .forgotten_until = forgotten_until_},
+      .keys = rows_of(keys_),
+      .last_event_at = last_event_at_};
 }
 
 std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
@@ -126,8 +126,7 @@ std::expected<Tidied, StoreError> MemoryJournal::tidy(Instant until, std::size_t
   std::erase_if(checkpoints_, [first](const auto& entry) { return entry.first < first; });
   return Tidied{.more = first < horizon,
                 .first = first,
-                .checkpoint_at =
-                    checkpoints_.empty() ? std::nullopt : std::optional(checkpoints_.rbegin()->second.at)};
+                .checkpoint_at = checkpoints_.empty() ? std::nullopt : std::optional(checkpoints_.rbegin()->second.at)};
 }
 
 std::expected<std::unique_ptr<Backup>, StoreError> MemoryJournal::begin_backup(const std::filesystem::path& /*file*/) {

@@ -67,8 +67,8 @@ std::expected<std::optional<farm::Rows>, StoreError> SqlitePast::read_checkpoint
 }
 
 std::expected<Tidied, StoreError> SqlitePast::tidy(Instant until, std::size_t most) {
-  const auto horizon = database_->number(fmt::format("SELECT coalesce(max(seq), 0) FROM checkpoints WHERE at_ns <= {}",
-                                                     until.time_since_epoch().count()));
+  const auto horizon = database_->number(
+      fmt::format("SELECT coalesce(max(seq), 0) FROM checkpoints WHERE at_ns <= {}", until.time_since_epoch().count()));
   if (!horizon) return std::unexpected(horizon.error());
   const EventSeq wanted{static_cast<std::uint64_t>(*horizon)};
   Tidied tidied;

@@ -96,8 +96,7 @@ TEST_F(SqlitePastTest, DropsAtTheNextStartWhatNoRequestAsksForAnyMore) {
     // It can be asked for again.
     auto batch = small_batch(*journal);
     batch.requests = {large_batch(*journal).requests[0]};
-    batch.requests[0].demand =
-        std::make_shared<const Demand>(Demand{.caps = {{"number", "3"}}, .requirements = {}});
+    batch.requests[0].demand = std::make_shared<const Demand>(Demand{.caps = {{"number", "3"}}, .requirements = {}});
     ASSERT_TRUE(journal->append(batch));
     ASSERT_EQ(journal->load()->rows.requests.size(), 19U);
   }

@@ -8,9 +8,9 @@
 
 namespace boruta::store {
 
-/// The state of a Checkpoint as the store keeps it: a JSON object with a list for each table, whose members are named as
-/// the columns are. It only grows: names are never changed or reused, and a column that is added later is one that older
-/// checkpoints may lack.
+/// The state of a Checkpoint as the store keeps it: a JSON object with a list for each table, whose members are named
+/// as the columns are. It only grows: names are never changed or reused, and a column that is added later is one that
+/// older checkpoints may lack.
 [[nodiscard]] std::string encode_state(const farm::Rows& state);
 
 /// The error names the table that is wrong.

@@ -110,6 +110,21 @@ farm::CommandBody key_or_record(const RandomStep& step) {
   }
 }
 
+/// What the server does by itself.
+farm::CommandBody of_server(const RandomStep& step, RequestId id) {
+  switch (step.second % 4) {
+    case 0:
+      return farm::StartServer{};
+    case 1:
+      return farm::ForgetRequests{};
+    case 2:
+      if (step.first % 4 == 0) return farm::WriteCheckpoint{};
+      [[fallthrough]];
+    default:
+      return farm::MoveTunnel{.id = id, .port = 30'000};
+  }
+}
+
 farm::CommandBody create(const RandomStep& step, Now now) {
   farm::CreateRequest create{
       .caps = wanted(step.first), .requirements = required(step.second), .priority = 1 + step.second % 3};
@@ -264,10 +279,7 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
     case 29:
       return by_user(key_or_record(step));
     default:
-      if (step.second % 4 == 0) return by_server(farm::StartServer{});
-      if (step.second % 4 == 1) return by_server(farm::ForgetRequests{});
-      if (step.second % 4 == 2 && step.first % 4 == 0) return by_server(farm::WriteCheckpoint{});
-      return by_server(farm::MoveTunnel{.id = id, .port = 30'000});
+      return by_server(of_server(step, id));
   }
 }
 

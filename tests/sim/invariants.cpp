@@ -88,7 +88,10 @@ void Invariants::server_started() {
 }
 
 void Invariants::on_durable(const farm::Events& events, const farm::Touched& /*touched*/) {
-  for (const auto& event : events) follow(event);
+  for (const auto& event : events) {
+    follow(event);
+    note_forgotten(event);
+  }
 }
 
 void Invariants::step(std::string& state, const std::string& whose, const farm::Transition& transition,
@@ -207,18 +210,20 @@ void Invariants::check_tunnels(const std::set<RequestId>& open) {
 }
 
 void Invariants::learn_what_is_forgotten() {
-  const auto events = world_.disk().read({.after = looked_at_, .limit = SIZE_MAX});
-  for (const auto& event : *events) {
-    looked_at_ = event.seq;
-    const auto* forgotten = std::get_if<farm::RequestsForgotten>(&event.body);
-    if (forgotten == nullptr) continue;
-    world_.count("requests forgotten");
-    if (forgotten->ended_until + policy_.keep_requests > event.at) {
-      world_.violate(fmt::format("event {} forgets what has not ended long ago", event.seq.value));
-    }
-    for (const auto& range : forgotten->ranges) {
-      for (auto id = range.first; id <= range.last; ++id.value) forgotten_.insert(id);
-    }
+  const auto untold = world_.disk().read({.after = looked_at_, .limit = SIZE_MAX});
+  for (const auto& event : *untold) note_forgotten(event);
+}
+
+void Invariants::note_forgotten(const farm::Event& event) {
+  looked_at_ = event.seq;
+  const auto* forgotten = std::get_if<farm::RequestsForgotten>(&event.body);
+  if (forgotten == nullptr) return;
+  world_.count("requests forgotten");
+  if (forgotten->ended_until + policy_.keep_requests > event.at) {
+    world_.violate(fmt::format("event {} forgets what has not ended long ago", event.seq.value));
+  }
+  for (const auto& range : forgotten->ranges) {
+    for (auto id = range.first; id <= range.last; ++id.value) forgotten_.insert(id);
   }
 }
 

@@ -58,8 +58,10 @@ class Invariants final : public server::Listener {
   void step(std::string& state, const std::string& whose, const farm::Transition& transition,
             const std::set<std::pair<std::string, std::string>>& legal);
   void check_promises(const farm::Rows& durable);
-  /// Requests that were forgotten by their time need not be there any more.
+  /// Of what a server did not live to tell.
   void learn_what_is_forgotten();
+  /// Requests that were forgotten by their time need not be there any more.
+  void note_forgotten(const farm::Event& event);
   /// From the beginning, if that is kept, and from each checkpoint.
   void check_replay(const farm::Rows& durable);
   void check_replay_behind(EventSeq seq, const farm::Rows& state, const farm::Rows& durable,

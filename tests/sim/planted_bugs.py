@@ -55,6 +55,10 @@ BUGS = {
         "farm/farm.cpp",
         "used_ports_[std::size_t{port} - policy_.first_tunnel_port] = used;",
         "used_ports_[std::size_t{port} - policy_.first_tunnel_port] = used && port % 2 == 0;"),
+    "forgets-too-early": (
+        "farm/decide_retention.cpp",
+        "requests.some_ended_by(out.now().wall - keep)",
+        "requests.some_ended_by(out.now().wall - keep / 2)"),
     "keeps-keys-that-open-nothing": (
         "server/coordinator.cpp",
         "if (!needs_key(engine_.farm(), uuid) && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);",

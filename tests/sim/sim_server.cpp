@@ -57,8 +57,8 @@ Task<std::expected<store::Tidied, store::StoreError>> SimCommitter::tidy(Instant
 namespace {
 
 Task<void> retain(server::Retention* retention) {
-  const auto begun = co_await retention->begin();
-  if (begun) co_await retention->run();
+  co_await retention->begin();
+  co_await retention->run();
 }
 
 }  // namespace

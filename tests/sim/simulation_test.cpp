@@ -35,7 +35,8 @@ TEST(Simulation, LosesNothingInRoughWeather) {
   for (const auto* what : {"server crashed", "server crashed amidst its work", "agent crashed", "stream broken",
                            "operation failed", "operation hung", "commit failed", "wall clock set",
                            "wall clock set back", "agent stopped", "worker acquired", "commit slow", "priority changed",
-                           "message delayed", "message doubled", "message overtook others", "agent lied"}) {
+                           "message delayed", "message doubled", "message overtook others", "agent lied",
+                           "requests forgotten", "events forgotten", "checkpoint kept"}) {
     EXPECT_GT(counts[what], 0U) << what;
   }
 }
