@@ -34,6 +34,9 @@ class NotingLink final : public server::AgentLink {
   Generation last;
 };
 
+/// An agent that is started anew is there again after so long.
+constexpr Duration kRestart = 1min;
+
 struct Bench {
   WorkerUuid uuid;
   std::shared_ptr<NotingLink> link = std::make_shared<NotingLink>();
@@ -101,6 +104,7 @@ class HealthTest : public testing::Test {
     harness_.run_agents();
     if (worker(bench).state != WorkerState::kFailed) return;
     EXPECT_TRUE(worker(bench).needs_full_check) << "the next Prepare looks at all of it";
+    harness_.pass_time(kRestart);
     connect(bench, caps);
     harness_.run_agents();
   }
