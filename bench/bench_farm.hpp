@@ -21,9 +21,9 @@ class BenchFarm {
   BenchFarm(farm::Policy policy, std::uint64_t users) : engine_(policy, {}, now_) {
     run({.actor = {}, .body = farm::CreateUser{.name = "admin", .role = farm::Role::kAdmin}});
     for (std::uint64_t number = 0; number < users; ++number) {
-      const auto events = run({.actor = kAdmin, .body = farm::CreateUser{.name = fmt::format("user{}", number)}});
+      const auto step = run({.actor = kAdmin, .body = farm::CreateUser{.name = fmt::format("user{}", number)}});
       users_.push_back({.kind = farm::Actor::Kind::kUser,
-                        .user = std::get<farm::UserCreated>(events.front().body).id,
+                        .user = std::get<farm::UserCreated>(step.events.front().body).id,
                         .name = fmt::format("user{}", number)});
     }
   }
@@ -35,17 +35,17 @@ class BenchFarm {
     now_.lease += duration;
   }
 
-  farm::Events run(const farm::Command& command) {
+  match::Step run(const farm::Command& command) {
     auto step = engine_.execute(command, now_);
     BORUTA_ASSERT(step.outcome.has_value());
-    return std::move(*step.outcome);
+    return step;
   }
 
   /// Filed by the users in turn.
   RequestId file(farm::CreateRequest request) {
     const auto& user = users_[turn_++ % users_.size()];
-    const auto events = run({.actor = user, .body = std::move(request)});
-    return std::get<farm::RequestCreated>(events.front().body).id;
+    const auto step = run({.actor = user, .body = std::move(request)});
+    return std::get<farm::RequestCreated>(step.own_events().front().body).id;
   }
   void close(RequestId id) { run({.actor = kAdmin, .body = farm::CloseRequest{.id = id}}); }
 

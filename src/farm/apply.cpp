@@ -370,6 +370,12 @@ class Applier {
     touched_.creations.push_back(event.id);
   }
 
+  /// Events of one decision are often about the same.
+  template <class Key>
+  static void touch(std::vector<Key>& keys, Key key) {
+    if (keys.empty() || keys.back() != key) keys.push_back(key);
+  }
+
   template <class Change>
   void change(RequestId id, Change what) {
     auto* request = farm_.requests_.find_open(id);
@@ -379,7 +385,7 @@ class Applier {
     request->last_event = event_.seq;
     farm_.index(*request);
     farm_.requests_.update(*request);
-    touched_.requests.push_back(id);
+    touch(touched_.requests, id);
   }
 
   template <class Change>
@@ -398,7 +404,7 @@ class Applier {
     what(*worker);
     worker->last_event = event_.seq;
     farm_.move_timeout(uuid, timeout, timeout_of(*worker));
-    touched_.workers.push_back(uuid);
+    touch(touched_.workers, uuid);
   }
 
   Farm& farm_;
@@ -420,14 +426,17 @@ void sort_unique(std::vector<Key>& keys) {
 
 void apply_event(Farm& farm, const Event& event, Touched& touched) {
   std::visit(Applier(farm, event, touched), event.body);
-  sort_unique(touched.users);
-  sort_unique(touched.groups);
-  sort_unique(touched.tokens);
-  sort_unique(touched.requests);
-  sort_unique(touched.workers);
-  sort_unique(touched.creations);
-  sort_unique(touched.user_keys);
-  sort_unique(touched.offers);
+}
+
+void Touched::normalize() {
+  sort_unique(users);
+  sort_unique(groups);
+  sort_unique(tokens);
+  sort_unique(requests);
+  sort_unique(workers);
+  sort_unique(creations);
+  sort_unique(user_keys);
+  sort_unique(offers);
 }
 
 }  // namespace boruta::farm

@@ -64,6 +64,9 @@ void end_patience(Emitter& out, const Worker& worker) {
 }  // namespace
 
 Events decide_due(const Farm& farm, Now now) {
+  const auto next = farm.next_deadline();
+  const bool due = (next.wall && *next.wall <= now.wall) || (next.lease && *next.lease <= now.lease);
+  if (!due) return {};
   Emitter out(farm, Actor{}, now);
   if (const auto deadline = farm.earliest_deadline(); deadline && deadline->first <= now.wall) {
     out.time_out(deadline->second);

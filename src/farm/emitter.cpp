@@ -7,12 +7,10 @@
 namespace boruta::farm {
 
 void Emitter::add(EventBody body) {
-  constexpr std::size_t kUsual = 4;
+  // Room for a match behind what led to it as well.
+  constexpr std::size_t kUsual = 3;
   if (events_.empty()) events_.reserve(kUsual);
-  events_.push_back(Event{.seq = EventSeq{farm_.last_event().value + events_.size() + 1},
-                          .at = now_.wall,
-                          .actor = actor_,
-                          .body = std::move(body)});
+  events_.emplace_back(EventSeq{farm_.last_event().value + events_.size() + 1}, now_.wall, actor_, std::move(body));
 }
 
 void Emitter::time_out(RequestId id) {

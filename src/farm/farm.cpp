@@ -166,10 +166,10 @@ Rows Farm::rows() const {
 void Farm::index(const Request& request) {
   if (is_terminal(request.state)) return;
   if (request.state == RequestState::kWaiting) {
-    deadlines_.emplace(request.deadline.at, request.id);
+    deadlines_.emplace_hint(deadlines_.end(), request.deadline.at, request.id);
     loads_.add_waiting(request.owner, 1);
   } else {
-    job_ends_.emplace(end_of(*request.job, policy_), request.id);
+    job_ends_.emplace_hint(job_ends_.end(), end_of(*request.job, policy_), request.id);
     loads_.add_running(request.owner, request.job->started, 1);
     mark_port(request, true);
   }
@@ -206,17 +206,12 @@ void Farm::pass_port(std::uint16_t port) {
 }
 
 SharedDemand Farm::intern(const Demand& demand) {
-  const auto found = interned_.find(demand);
-  if (found != interned_.end()) {
-    if (auto shared = found->second.lock()) return shared;
-  }
+  if (const auto found = interned_.find(demand); found != interned_.end()) return *found;
   if (interned_.size() >= interned_swept_at_) {
-    std::erase_if(interned_, [](const auto& entry) { return entry.second.expired(); });
+    std::erase_if(interned_, [](const auto& kept) { return kept.use_count() == 1; });
     interned_swept_at_ = std::max<std::size_t>(1'024, interned_.size() * 2);
   }
-  auto shared = std::make_shared<const Demand>(demand);
-  interned_.insert_or_assign(demand, shared);
-  return shared;
+  return *interned_.insert(std::make_shared<const Demand>(demand)).first;
 }
 
 }  // namespace boruta::farm

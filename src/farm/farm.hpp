@@ -135,8 +135,14 @@ class Farm {
   std::set<std::pair<Instant, WorkerUuid>> agent_timeouts_;
   std::vector<bool> used_ports_;
   std::size_t next_port_ = 0;
-  /// Demands that requests share; an entry dies with its last request.
-  std::map<Demand, std::weak_ptr<const Demand>> interned_;
+  struct ByDemand {
+    using is_transparent = void;
+    static const Demand& demand_of(const Demand& demand) { return demand; }
+    static const Demand& demand_of(const SharedDemand& shared) { return *shared; }
+    bool operator()(const auto& left, const auto& right) const { return demand_of(left) < demand_of(right); }
+  };
+  /// Demands that requests share. Once there are many, those that none has any more go.
+  std::set<SharedDemand, ByDemand> interned_;
   std::size_t interned_swept_at_ = 1'024;
 };
 
@@ -146,7 +152,8 @@ class Farm {
 /// When its agent's time is up (lease clock): to answer, or to be back.
 [[nodiscard]] std::optional<Instant> timeout_of(const Worker& worker);
 
-/// Applies `event` to `farm`. Pure: equal farms and events give equal farms. Adds the changed rows to `touched`.
+/// Applies `event` to `farm`. Pure: equal farms and events give equal farms. Adds the changed rows to `touched`, which
+/// has to be normalized then.
 /// REQUIRES: event.seq is the next, and `decide` or the matcher made the event for this farm's state.
 void apply_event(Farm& farm, const Event& event, Touched& touched);
 

@@ -43,14 +43,14 @@ std::size_t Loads::running(UserId owner) const {
   return found == loads_.end() ? 0 : found->second.running;
 }
 
-double Loads::use(UserId owner, Instant now) const {
+double Loads::use(UserId owner, Instant now, double shrink) const {
   const auto found = loads_.find(owner);
   if (found == loads_.end()) return 0;
   const auto& load = found->second;
   const auto present =
       Nanoseconds{static_cast<std::int64_t>(load.running)} * now.time_since_epoch().count() - load.starts;
   constexpr double kPerSecond = 1e9;
-  return static_cast<double>(present) / kPerSecond + (load.past == 0 ? 0 : load.past * shrink(now));
+  return static_cast<double>(present) / kPerSecond + (load.past == 0 ? 0 : load.past * shrink);
 }
 
 }  // namespace boruta::farm

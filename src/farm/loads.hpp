@@ -28,7 +28,11 @@ class Loads {
   [[nodiscard]] std::size_t waiting(UserId owner) const;
   [[nodiscard]] std::size_t running(UserId owner) const;
   /// Seconds, at `now` (wall).
-  [[nodiscard]] double use(UserId owner, Instant now) const;
+  [[nodiscard]] double use(UserId owner, Instant now) const { return use(owner, now, shrink(now)); }
+  /// The same for who asks for many: `shrink` is that of `now`.
+  [[nodiscard]] double use(UserId owner, Instant now, double shrink) const;
+  /// By how much what counts 1 at the epoch counts at `at`.
+  [[nodiscard]] double shrink(Instant at) const;
 
  private:
   __extension__ using Nanoseconds = __int128;
@@ -41,9 +45,6 @@ class Loads {
     /// Seconds of ended jobs, as they count at the epoch.
     double past = 0;
   };
-
-  /// By how much what counts 1 at the epoch counts at `at`.
-  [[nodiscard]] double shrink(Instant at) const;
 
   Duration half_life_;
   Instant epoch_{};

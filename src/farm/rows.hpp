@@ -21,7 +21,7 @@ struct Rows {
   friend bool operator==(const Rows&, const Rows&) = default;
 };
 
-/// Which rows a batch of events changed, made or removed. Each list is sorted and holds a key once.
+/// Which rows a batch of events changed, made or removed.
 struct Touched {
   std::vector<UserId> users;
   std::vector<std::string> groups;
@@ -37,6 +37,8 @@ struct Touched {
     return users.empty() && groups.empty() && tokens.empty() && requests.empty() && workers.empty() &&
            creations.empty() && user_keys.empty();
   }
+  /// Each list is sorted and holds a key once.
+  void normalize();
 };
 
 }  // namespace boruta::farm

@@ -32,11 +32,18 @@ class Bits {
     return place / kWord < words_.size() && (words_[place / kWord] & mask(place)) != 0;
   }
 
+  /// Of the numbers from `index * kWord` on, a bit for each member. REQUIRES: one as large was set once.
+  [[nodiscard]] std::uint64_t word(std::size_t index) const { return words_[index]; }
+
+  void clear() {
+    for_each([this](std::size_t place) { reset(place); });
+  }
+
   [[nodiscard]] bool none() const {
     return std::ranges::all_of(summary_, [](std::uint64_t word) { return word == 0; });
   }
 
-  /// Calls `visit(place)` for each member, in order.
+  /// Calls `visit(place)` for each member, in order. `visit` may reset that one.
   template <class Visit>
   void for_each(Visit visit) const {
     for_each_common(*this, *this, visit);

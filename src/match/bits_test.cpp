@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <ranges>
 #include <set>
 
 #include "match/heads.hpp"
@@ -67,29 +68,61 @@ TEST(Bits, AreSets) {
   }
 }
 
+TEST(Bits, MayLoseTheMemberThatIsVisited) {
+  Bits bits;
+  for (const std::size_t place : {0, 1, 63, 64, 5'000}) bits.set(place);
+  std::vector<std::size_t> visited;
+  bits.for_each([&](std::size_t place) {
+    visited.push_back(place);
+    if (place != 1) bits.reset(place);
+  });
+  EXPECT_EQ(visited, (std::vector<std::size_t>{0, 1, 63, 64, 5'000}));
+  EXPECT_EQ(members(bits), std::vector<std::size_t>{1});
+  bits.clear();
+  EXPECT_TRUE(bits.none());
+}
+
+/// The lowest key of those slots that `chosen` has.
+QueueKey first_of(const std::map<std::size_t, QueueKey>& model, const std::set<std::size_t>& chosen) {
+  auto first = kNoKey;
+  for (const auto& [slot, key] : model) {
+    if (chosen.contains(slot)) first = std::min(first, key);
+  }
+  return first;
+}
+
 TEST(Heads, FindTheFirstOfAnySlots) {
   RandomSets random;
   Heads heads;
   std::map<std::size_t, QueueKey> model;
+  Bits all;
   for (int round = 0; round < 300; ++round) {
     for (int changes = 0; changes < 50; ++changes) {
       const auto slot = random.pick(2) == 0 ? random.pick(200) : random.pick(kPlaces);
       const auto key = random.pick(3) == 0 ? kNoKey : QueueKey{random.pick(1'000)};
       heads.set(slot, key);
       model[slot] = key;
+      all.set(slot);
     }
-    Bits slots;
-    std::set<std::size_t> chosen;
-    random.fill(slots, chosen);
-    auto first = kNoKey;
-    for (const auto slot : chosen) {
-      if (const auto known = model.find(slot); known != model.end()) first = std::min(first, known->second);
+    Bits left;
+    Bits right;
+    std::set<std::size_t> left_model;
+    std::set<std::size_t> right_model;
+    random.fill(left, left_model);
+    random.fill(right, right_model);
+    std::set<std::size_t> common;
+    std::ranges::set_intersection(left_model, right_model, std::inserter(common, common.end()));
+    EXPECT_EQ(heads.first_of(left), first_of(model, left_model));
+    const auto first = first_of(model, common);
+    for (const auto limit : {QueueKey{0}, QueueKey{500}, kNoKey}) {
+      EXPECT_EQ(heads.first_of(left, right, limit), std::min(first, limit));
     }
-    EXPECT_EQ(heads.first_of(slots), first);
+    EXPECT_EQ(heads.first_of(all), std::ranges::min(model | std::views::values));
   }
   for (const auto& [slot, key] : model) {
-    EXPECT_EQ(heads.at(slot), key);
-    EXPECT_EQ(heads.waiting().test(slot), key != kNoKey);
+    Bits one;
+    one.set(slot);
+    EXPECT_EQ(heads.first_of(one), key);
   }
 }
 

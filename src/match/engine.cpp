@@ -7,17 +7,24 @@
 namespace boruta::match {
 namespace {
 
+/// Empties `from`, and leaves it its room. What is there already, as the same worker often is, comes no second time.
 template <class Key>
-void merge_sorted(std::vector<Key>& into, std::vector<Key> from) {
-  if (std::ranges::includes(into, from)) return;
-  if (into.empty()) {
-    into = std::move(from);
-    return;
+void move_to_end(std::vector<Key>& into, std::vector<Key>& from) {
+  for (auto& key : from) {
+    if (into.empty() || into.back() != key) into.push_back(std::move(key));
   }
-  std::vector<Key> both;
-  both.reserve(into.size() + from.size());
-  std::ranges::set_union(into, from, std::back_inserter(both));
-  into = std::move(both);
+  from.clear();
+}
+
+void move_to_end(farm::Touched& into, farm::Touched& from) {
+  move_to_end(into.users, from.users);
+  move_to_end(into.groups, from.groups);
+  move_to_end(into.tokens, from.tokens);
+  move_to_end(into.requests, from.requests);
+  move_to_end(into.workers, from.workers);
+  move_to_end(into.creations, from.creations);
+  move_to_end(into.user_keys, from.user_keys);
+  move_to_end(into.offers, from.offers);
 }
 
 }  // namespace
@@ -27,11 +34,11 @@ Engine::Engine(farm::Policy policy, const farm::Rows& rows, Now now) : farm_(pol
 Step Engine::execute(const farm::Command& command, Now now) {
   Step step;
   if (!std::holds_alternative<farm::StartServer>(command.body)) run_due(now, step);
-  step.outcome = farm::decide(farm_, command, now);
-  if (step.outcome) apply(*step.outcome, now, step);
+  run_command(command, now, step);
   // What the command itself made due goes before a match too: a deadline that is now, an agent already lost.
   run_due(now, step);
   run_matches(now, step);
+  step.touched.normalize();
   return step;
 }
 
@@ -39,6 +46,7 @@ Step Engine::tick(Now now) {
   Step step;
   run_due(now, step);
   run_matches(now, step);
+  step.touched.normalize();
   return step;
 }
 
@@ -49,18 +57,24 @@ farm::NextDeadline Engine::next_deadline() const {
 }
 
 void Engine::apply(farm::Events events, Now now, Step& step) {
-  farm::Touched touched;
-  for (const auto& event : events) farm::apply_event(farm_, event, touched);
-  matcher_.observe(farm_, touched, now);
-  std::ranges::move(events, std::back_inserter(step.events));
-  merge_sorted(step.touched.users, std::move(touched.users));
-  merge_sorted(step.touched.groups, std::move(touched.groups));
-  merge_sorted(step.touched.tokens, std::move(touched.tokens));
-  merge_sorted(step.touched.requests, std::move(touched.requests));
-  merge_sorted(step.touched.workers, std::move(touched.workers));
-  merge_sorted(step.touched.creations, std::move(touched.creations));
-  merge_sorted(step.touched.offers, std::move(touched.offers));
-  merge_sorted(step.touched.user_keys, std::move(touched.user_keys));
+  for (const auto& event : events) farm::apply_event(farm_, event, touched_);
+  matcher_.observe(farm_, touched_, now);
+  move_to_end(step.touched, touched_);
+  if (step.events.empty()) {
+    step.events = std::move(events);
+  } else {
+    std::ranges::move(events, std::back_inserter(step.events));
+  }
+}
+
+void Engine::run_command(const farm::Command& command, Now now, Step& step) {
+  auto events = farm::decide(farm_, command, now);
+  if (!events) {
+    step.outcome = std::unexpected(std::move(events.error()));
+    return;
+  }
+  step.outcome = Step::Own{.first = step.events.size(), .count = events->size()};
+  if (!events->empty()) apply(std::move(*events), now, step);
 }
 
 void Engine::run_due(Now now, Step& step) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <expected>
+#include <span>
 
 #include "base/refusal.hpp"
 #include "farm/decide.hpp"
@@ -11,12 +13,24 @@ namespace boruta::match {
 
 /// What one command made of the farm.
 struct Step {
-  /// The events of the command itself, or why it was refused. They are part of `events` too.
-  std::expected<farm::Events, Refusal> outcome;
+  /// Places in `events`.
+  struct Own {
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+
   /// Everything that happened, in order: what was due before, the command's own events, matches.
   farm::Events events;
   /// The rows that `events` changed.
   farm::Touched touched;
+  /// Which of `events` the command itself made, or why it was refused.
+  std::expected<Own, Refusal> outcome;
+
+  /// The events of the command itself; none if it was refused.
+  [[nodiscard]] std::span<const farm::Event> own_events() const {
+    if (!outcome) return {};
+    return std::span(events).subspan(outcome->first, outcome->count);
+  }
 };
 
 /// The farm and its matcher, moved on together: the whole core as one deterministic machine.
@@ -38,11 +52,14 @@ class Engine {
 
  private:
   void apply(farm::Events events, Now now, Step& step);
+  void run_command(const farm::Command& command, Now now, Step& step);
   void run_due(Now now, Step& step);
   void run_matches(Now now, Step& step);
 
   farm::Farm farm_;
   Matcher matcher_;
+  /// By the events that are being applied; kept for its room.
+  farm::Touched touched_;
 };
 
 }  // namespace boruta::match

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/container/flat_set.hpp>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -8,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -124,6 +125,8 @@ class Matcher::Index {
   /// Of an owner with ready requests.
   struct OwnerQueue {
     std::set<std::pair<Instant, RequestId>> by_age;
+    /// Where signatures are the owner's alone: those that have one of these requests.
+    Bits signatures;
     /// The one that goes first because it is overdue.
     std::optional<RequestId> overdue;
     /// When to look again: not later than the next one is overdue.
@@ -187,10 +190,14 @@ class Matcher::Index {
   [[nodiscard]] static bool precedes(const Choice& left, const Choice& right);
   [[nodiscard]] double use_of(const farm::Farm& farm, QueueKey key, Instant now) const;
   [[nodiscard]] Choice choose(const farm::Farm& farm, Now now);
+  /// The first request that the worker can serve.
   [[nodiscard]] Choice best_for(const farm::Farm& farm, WorkerUuid uuid, Now now) const;
   [[nodiscard]] std::optional<WorkerUuid> best_worker(const Signature& signature) const;
   [[nodiscard]] bool better(WorkerUuid left, WorkerUuid right) const;
-  [[nodiscard]] farm::Events start_job(const farm::Farm& farm, const Choice& choice, Now now) const;
+  /// The same in a fair queue, where requests of `priority` are the most important ones that the worker can serve.
+  [[nodiscard]] Choice fairest_for(const farm::Farm& farm, WorkerUuid uuid, std::uint8_t priority, Now now) const;
+  [[nodiscard]] farm::Events start_job(const farm::Farm& farm, const Choice& choice, std::uint16_t tunnel_port,
+                                       Now now) const;
   [[nodiscard]] farm::Events mark_servable(const farm::Farm& farm, Now now);
   [[nodiscard]] farm::Events invalidate(const farm::Farm& farm, Now now);
 
@@ -231,8 +238,8 @@ class Matcher::Index {
   std::set<std::size_t> limited_signatures_;
 
   // What has changed since the matcher had nothing to add.
-  std::unordered_set<std::size_t> hot_signatures_;
-  std::set<WorkerUuid> hot_workers_;
+  Bits hot_signatures_;
+  boost::container::flat_set<WorkerUuid> hot_workers_;
   std::vector<RequestId> newly_unservable_;
   bool servability_changed_ = false;
 };

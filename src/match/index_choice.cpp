@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <limits>
 #include <tuple>
-#include <unordered_map>
 
 #include "base/assert.hpp"
 #include "farm/emitter.hpp"
@@ -14,10 +12,12 @@ farm::Events Matcher::Index::next(const farm::Farm& farm, Now now) {
   check_overdue(farm, now);
   if (auto events = mark_servable(farm, now); !events.empty()) return events;
   if (auto events = invalidate(farm, now); !events.empty()) return events;
-  if (!farm.free_tunnel_port()) return {};
+  if (hot_workers_.empty() && hot_signatures_.none()) return {};
+  const auto tunnel_port = farm.free_tunnel_port();
+  if (!tunnel_port) return {};
   const auto choice = choose(farm, now);
   if (choice.key == kNoKey) return {};
-  return start_job(farm, choice, now);
+  return start_job(farm, choice, *tunnel_port, now);
 }
 
 farm::NextDeadline Matcher::Index::next_deadline() const {
@@ -50,18 +50,17 @@ Matcher::Index::Choice Matcher::Index::choose(const farm::Farm& farm, Now now) {
     hot_signatures_.clear();
     return choice;
   }
-  for (auto slot = hot_signatures_.begin(); slot != hot_signatures_.end();) {
-    const auto& signature = signature_slots_.at(*slot);
+  hot_signatures_.for_each([&](std::size_t slot) {
+    const auto& signature = signature_slots_.at(slot);
     const auto head = signature.head();
     const auto worker = head == kNoKey ? std::nullopt : best_worker(signature);
     if (!worker) {
-      slot = hot_signatures_.erase(slot);
-      continue;
+      hot_signatures_.reset(slot);
+      return;
     }
     const Choice found{.key = head, .use = use_of(farm, head, now.wall), .worker = *worker};
     if (precedes(found, choice)) choice = found;
-    ++slot;
-  }
+  });
   for (auto uuid = hot_workers_.begin(); uuid != hot_workers_.end();) {
     const auto found = best_for(farm, *uuid, now);
     if (found.key == kNoKey) {
@@ -76,28 +75,31 @@ Matcher::Index::Choice Matcher::Index::choose(const farm::Farm& farm, Now now) {
 
 Matcher::Index::Choice Matcher::Index::best_for(const farm::Farm& farm, WorkerUuid uuid, Now now) const {
   const auto& known = workers_.at(uuid);
+  Choice best{.key = heads_.first_of(known.of->signatures), .worker = uuid};
+  for (const auto* signature : known.pinned) best.key = std::min(best.key, signature->head());
+  const auto priority = priority_of(best.key);
+  const bool by_key = farm.policy().order == farm::QueueOrder::kFifo || best.key == kNoKey || priority == kOverdue;
+  return by_key ? best : fairest_for(farm, uuid, priority, now);
+}
+
+Matcher::Index::Choice Matcher::Index::fairest_for(const farm::Farm& farm, WorkerUuid uuid, std::uint8_t priority,
+                                                   Now now) const {
+  const auto& known = workers_.at(uuid);
+  const auto shrink = farm.loads().shrink(now.wall);
   Choice best{.worker = uuid};
-  if (farm.policy().order == farm::QueueOrder::kFifo) {
-    best.key = heads_.first_of(known.of->signatures);
-    for (const auto* signature : known.pinned) best.key = std::min(best.key, signature->head());
-    return best;
-  }
-  // Of one owner the lowest key comes first, so that the use of each is asked for once.
-  std::unordered_map<UserId, QueueKey> first_of;
-  auto priority = std::numeric_limits<std::uint8_t>::max();
-  const auto consider = [&](const Signature& signature, QueueKey key) {
-    if (key == kNoKey || priority_of(key) > priority) return;
-    if (priority_of(key) < priority) first_of.clear();
-    priority = priority_of(key);
-    auto& first = first_of.try_emplace(*signature.needs.owner, key).first->second;
-    first = std::min(first, key);
+  const auto consider = [&](UserId owner, auto first) {
+    Choice found{.use = farm.loads().use(owner, now.wall, shrink), .worker = uuid};
+    if (best.key != kNoKey && found.use > best.use) return;
+    found.key = first(found.use == best.use ? best.key : kNoKey);
+    if (priority_of(found.key) == priority && precedes(found, best)) best = found;
   };
-  Bits::for_each_common(known.of->signatures, heads_.waiting(),
-                        [&](std::size_t slot) { consider(signature_slots_.at(slot), heads_.at(slot)); });
-  for (const auto* signature : known.pinned) consider(*signature, signature->head());
-  for (const auto& [owner, key] : first_of) {
-    const Choice found{.key = key, .use = farm.loads().use(owner, now.wall), .worker = uuid};
-    if (precedes(found, best)) best = found;
+  for (const auto& [owner, queue] : owners_) {
+    consider(owner, [&, &own = queue.signatures](QueueKey limit) {
+      return heads_.first_of(known.of->signatures, own, limit);
+    });
+  }
+  for (const auto* signature : known.pinned) {
+    consider(*signature->needs.owner, [signature](QueueKey /*limit*/) { return signature->head(); });
   }
   return best;
 }
@@ -128,7 +130,8 @@ bool Matcher::Index::better(WorkerUuid left, WorkerUuid right) const {
   return rank(left) < rank(right);
 }
 
-farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& choice, Now now) const {
+farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& choice, std::uint16_t tunnel_port,
+                                       Now now) const {
   const auto* request = farm.find_open_request(id_of(choice.key));
   const auto* worker = farm.find_worker(choice.worker);
   BORUTA_ASSERT(request != nullptr && worker != nullptr);
@@ -144,7 +147,7 @@ farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& cho
                                            ? std::optional(now.lease + request->claim_within)
                                            : std::nullopt,
                            .respond_by = now.lease + policy.grant_within,
-                           .tunnel_port = *farm.free_tunnel_port(),
+                           .tunnel_port = tunnel_port,
                            .overdue = priority_of(choice.key) == kOverdue,
                            .own_keys = policy.access_control && !farm.keys_of(request->owner).empty()});
   return out.take();
@@ -152,6 +155,7 @@ farm::Events Matcher::Index::start_job(const farm::Farm& farm, const Choice& cho
 
 /// Of the requests that lost their last worker, those that are waiting still and not known as once servable.
 farm::Events Matcher::Index::mark_servable(const farm::Farm& farm, Now now) {
+  if (newly_unservable_.empty()) return {};
   auto ids = std::exchange(newly_unservable_, {});
   std::erase_if(ids, [&](RequestId id) {
     const auto* request = farm.find_open_request(id);

@@ -96,9 +96,9 @@ void Matcher::Index::refresh_hold(const farm::Farm& farm, Signature& signature) 
   signature.held = held;
   heads_.set(signature.slot, signature.head());
   if (held) {
-    hot_signatures_.erase(signature.slot);
+    hot_signatures_.reset(signature.slot);
   } else {
-    hot_signatures_.insert(signature.slot);
+    hot_signatures_.set(signature.slot);
   }
 }
 

@@ -79,8 +79,10 @@ void Matcher::Index::enqueue(RequestId id, WaitingRequest& waiting) {
   }
   signature.ready.insert(waiting.key);
   if (signature.ready.head() == waiting.key) heads_.set(signature.slot, signature.head());
-  if (!signature.held) hot_signatures_.insert(signature.slot);
-  owners_[waiting.owner].by_age.emplace(waiting.ready_since, id);
+  if (!signature.held) hot_signatures_.set(signature.slot);
+  auto& queue = owners_[waiting.owner];
+  queue.by_age.emplace_hint(queue.by_age.end(), waiting.ready_since, id);
+  if (signature.needs.owner) queue.signatures.set(signature.slot);
 }
 
 void Matcher::Index::dequeue(RequestId id, const WaitingRequest& waiting) {
@@ -95,6 +97,7 @@ void Matcher::Index::dequeue(RequestId id, const WaitingRequest& waiting) {
   if (was_head) heads_.set(signature.slot, signature.head());
   auto& queue = owners_.at(waiting.owner);
   queue.by_age.erase({waiting.ready_since, id});
+  if (signature.needs.owner && signature.ready.empty()) queue.signatures.reset(signature.slot);
   if (queue.overdue == id) queue.overdue.reset();
 }
 

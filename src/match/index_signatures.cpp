@@ -130,7 +130,7 @@ void Matcher::Index::drop(Signature& signature) {
   forget(pinned_by_name_, named(*signature.needs.demand, kNameCap));
   pinned_by_requirement_.erase(signature.slot);
   limited_signatures_.erase(signature.slot);
-  hot_signatures_.erase(signature.slot);
+  hot_signatures_.reset(signature.slot);
   heads_.set(signature.slot, kNoKey);
   signature_slots_.remove(signature.slot);
   const auto needs = signature.needs;

@@ -103,7 +103,7 @@ void Matcher::Index::set_idle(WorkerUuid uuid, KnownWorker& known, std::optional
   }
   known.idle_since = idle_since;
   if (idle_since) {
-    of.idle.emplace(*idle_since, uuid);
+    of.idle.emplace_hint(of.idle.end(), *idle_since, uuid);
     idle_classes_.set(of.slot);
     ++idle_workers_;
     hot_workers_.insert(uuid);

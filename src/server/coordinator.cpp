@@ -127,7 +127,13 @@ std::optional<Refusal> Coordinator::refuse_now(const farm::Actor& actor) const {
 Coordinator::Executed Coordinator::execute(const farm::Command& command, Secret secret) {
   const auto now = clock_.now();
   auto step = engine_.execute(command, now);
-  auto outcome = std::move(step.outcome);
+  std::expected<farm::Events, Refusal> outcome;
+  if (step.outcome) {
+    const auto own = step.own_events();
+    outcome->assign(own.begin(), own.end());
+  } else {
+    outcome = std::unexpected(std::move(step.outcome.error()));
+  }
   carry(std::move(step), std::move(secret), now);
   arm_timer();
   // Also a refusal tells of the state that it came from.
