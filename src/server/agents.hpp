@@ -120,6 +120,8 @@ class Agents {
 
   Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,
                                                           std::string peer, std::shared_ptr<AgentLink> link);
+  /// REQUIRES: the session's connection is there.
+  Task<void> hear(Session session, agent::FromAgent message);
   [[nodiscard]] Connection* find(Session session);
   /// Forgets the worker's stream and closes it.
   void drop(WorkerUuid worker, std::optional<Refusal> why);
