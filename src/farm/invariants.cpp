@@ -26,39 +26,40 @@ void check_request(const Farm& farm, const Request& request, Violations& out) {
 }
 
 void check_worker(const Farm& farm, const Worker& worker, Violations& out) {
-  const auto uuid = worker.uuid.to_string();
+  // Nearly always nothing is wrong, and nothing is to be named.
+  const auto uuid = [&worker] { return worker.uuid.to_string(); };
   const bool running = worker.state == WorkerState::kRunning;
   if (running != worker.job.has_value()) {
     out.push_back(
-        fmt::format("worker {} is {} and has {} job", uuid, to_string(worker.state), worker.job ? "a" : "no"));
+        fmt::format("worker {} is {} and has {} job", uuid(), to_string(worker.state), worker.job ? "a" : "no"));
   }
   if (worker.job) {
     const auto request = farm.find_request(*worker.job);
     if (request == nullptr || request->state != RequestState::kInProgress) {
-      out.push_back(fmt::format("worker {} runs request {}, which is not in progress", uuid, worker.job->value));
+      out.push_back(fmt::format("worker {} runs request {}, which is not in progress", uuid(), worker.job->value));
     }
     if (request != nullptr && request->job && request->job->paused_since.has_value() != worker.lost) {
       out.push_back(
-          fmt::format("the job on worker {} stands still without reason, or goes on without its agent", uuid));
+          fmt::format("the job on worker {} stands still without reason, or goes on without its agent", uuid()));
     }
-    if (!worker.dirty) out.push_back(fmt::format("worker {} runs a job and is not dirty", uuid));
+    if (!worker.dirty) out.push_back(fmt::format("worker {} runs a job and is not dirty", uuid()));
   }
   if (worker.state == WorkerState::kIdle && worker.dirty)
-    out.push_back(fmt::format("worker {} is IDLE and dirty", uuid));
+    out.push_back(fmt::format("worker {} is IDLE and dirty", uuid()));
   if ((worker.draining || worker.pending) && !running)
-    out.push_back(fmt::format("worker {} drains without a job", uuid));
+    out.push_back(fmt::format("worker {} drains without a job", uuid()));
   if (worker.connected && (worker.lost || worker.lost_at)) {
-    out.push_back(fmt::format("worker {} is connected and lost", uuid));
+    out.push_back(fmt::format("worker {} is connected and lost", uuid()));
   }
   const bool asked = worker.state == WorkerState::kPrepare || worker.state == WorkerState::kBusy;
   if (worker.lost && (asked || worker.state == WorkerState::kIdle)) {
-    out.push_back(fmt::format("worker {} is {} though its agent is lost", uuid, to_string(worker.state)));
+    out.push_back(fmt::format("worker {} is {} though its agent is lost", uuid(), to_string(worker.state)));
   }
   if (worker.untold && worker.state != WorkerState::kMaintenance) {
-    out.push_back(fmt::format("worker {} is untold of a maintenance that is none", uuid));
+    out.push_back(fmt::format("worker {} is untold of a maintenance that is none", uuid()));
   }
   if (asked != (worker.respond_by.has_value() && !running)) {
-    out.push_back(fmt::format("worker {} is {} and its time to answer does not fit", uuid, to_string(worker.state)));
+    out.push_back(fmt::format("worker {} is {} and its time to answer does not fit", uuid(), to_string(worker.state)));
   }
 }
 

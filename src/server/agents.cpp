@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 
 /// An agent tells of itself so often that one lost heartbeat does not lose it.
 constexpr int kHeartbeatsPerLoss = 3;
-constexpr Duration kLongestSweep = 500ms;
+/// Agents that fall silent one after the other are looked for no more often.
+constexpr Duration kShortestSweep = 500ms;
 /// An agent that comes back leaves a dead stream behind, seldom one that was heard just now. So often within a minute
 /// there are two of them.
 constexpr unsigned kTakeovers = 5;
@@ -217,6 +218,12 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
   auto* connection = find(session);
   if (connection == nullptr) co_return;
   connection->last_heard = coordinator_.clock().now().lease;
+  // Most are heartbeats, which tell no more: the rest is a coroutine of its own, for its frame is large.
+  if (!std::holds_alternative<agent::Heartbeat>(message)) co_await hear(session, std::move(message));
+}
+
+Task<void> Agents::hear(Session session, agent::FromAgent message) {
+  auto* connection = find(session);
   const auto worker = connection->worker;
   if (const auto* failed = std::get_if<agent::TunnelFailed>(&message)) {
     if (on_tunnel_failed_) on_tunnel_failed_(worker, *failed);
@@ -256,7 +263,7 @@ Task<void> Agents::receive(Session session, agent::FromAgent message) {
     command.body = std::move(*body);
     key = std::move(done->private_key);
   } else {
-    co_return;  // a heartbeat, or a second Register, which the superviser does not let through
+    co_return;  // a second Register, which the superviser does not let through
   }
   co_await coordinator_.submit(std::move(command), std::move(key));
 }
@@ -279,13 +286,23 @@ Task<void> Agents::lose(WorkerUuid worker) {
 
 Task<void> Agents::run() {
   const auto lost_after = coordinator_.engine().farm().policy().lost_after;
-  const auto sweep = std::min(lost_after / 4, kLongestSweep);
-  while (co_await runtime::sleep_for(coordinator_.clock(), sweep)) {
-    const auto now = coordinator_.clock().now().lease;
+  const auto shortest = std::min(lost_after / 4, kShortestSweep);
+  auto& clock = coordinator_.clock();
+  // Nobody who connects meanwhile is lost before that.
+  auto next = clock.now().lease + lost_after;
+  while (co_await runtime::sleep_for(clock, next - clock.now().lease)) {
+    const auto now = clock.now().lease;
+    next = now + lost_after;
     std::vector<WorkerUuid> silent;
     for (const auto& [worker, connection] : connections_) {
-      if (now - connection.last_heard >= lost_after) silent.push_back(worker);
+      const auto lost_at = connection.last_heard + lost_after;
+      if (lost_at <= now) {
+        silent.push_back(worker);
+      } else {
+        next = std::min(next, lost_at);
+      }
     }
+    next = std::max(next, now + shortest);
     std::ranges::sort(silent);
     for (const auto worker : silent) co_await lose(worker);
   }

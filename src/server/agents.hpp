@@ -127,6 +127,8 @@ class Agents {
 
   Task<std::expected<Session, Refusal>> connect_on_strand(std::optional<Secret> token, agent::Register hello,
                                                           std::string peer, std::shared_ptr<AgentLink> link);
+  /// REQUIRES: the session's connection is there.
+  Task<void> hear(Session session, agent::FromAgent message);
   [[nodiscard]] Connection* find(Session session);
   /// What is to be known of them when `older` is taken over now. Nothing: there are two agents at it, and the stream
   /// that stands goes on.

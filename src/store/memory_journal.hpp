@@ -27,6 +27,8 @@ class MemoryJournal final : public Journal {
   std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override;
   [[nodiscard]] EventSeq last_seq() const override { return last_seq_; }
 
+  [[nodiscard]] const std::map<RequestId, farm::Request>& requests() const { return requests_; }
+
  private:
   struct StoredCheckpoint {
     Instant at{};

@@ -116,6 +116,7 @@ match::Standing standing(const farm::Farm& farm, const farm::Request& request, N
 
 std::optional<Match> next_match(const farm::Farm& farm, Now now) {
   std::optional<Match> best;
+  if (std::ranges::none_of(farm.workers(), [](const auto& item) { return is_free(item.second); })) return best;
   for (const auto id : farm.open_requests()) {
     const auto* request = farm.find_open_request(id);
     if (!is_ready(*request, now) || is_held(farm, *request)) continue;

@@ -12,8 +12,10 @@ namespace boruta::sim {
 namespace {
 
 constexpr Duration kClosedWithin = std::chrono::seconds(1);
+/// What time alone can break is looked at when it would break, and so often besides.
+constexpr Duration kLongestLook = std::chrono::minutes(1);
 
-using Transitions = std::set<std::pair<std::string, std::string>>;
+using Transitions = std::set<std::pair<std::string_view, std::string_view>>;
 
 const Transitions& legal_for_requests() {
   static const Transitions kLegal{{"", "WAITING"},          {"WAITING", "IN PROGRESS"}, {"WAITING", "CANCELLED"},
@@ -55,11 +57,19 @@ std::string name_of(WorkerUuid uuid) { return fmt::format("worker {}", uuid.to_s
 
 }  // namespace
 
+void Invariants::acknowledged(const farm::Events& events) {
+  if (events.empty()) return;
+  acknowledged_ = std::max(acknowledged_, events.back().seq);
+  if (events.back().seq <= world_.disk().last_seq()) return;
+  world_.violate(fmt::format("event {} was acknowledged and is not durable", events.back().seq.value));
+}
+
 void Invariants::access_given(RequestId id, const server::Access& access) {
   promises_[id].in_progress = true;
-  const auto durable = world_.disk().load();
-  const auto* request = find_request(durable->rows, id);
-  if (request == nullptr || !request->job || request->job->worker != access.worker) {
+  const auto& requests = world_.disk().requests();
+  const auto request = requests.find(id);
+  const bool known = request != requests.end() && request->second.job;
+  if (!known || request->second.job->worker != access.worker) {
     world_.violate(fmt::format("access to {} was handed out that was not durable", name_of(id)));
   }
   if (access.private_key.reveal() != agent_key().reveal()) {
@@ -67,21 +77,21 @@ void Invariants::access_given(RequestId id, const server::Access& access) {
   }
 }
 
-void Invariants::server_started() {
-  const auto durable = world_.disk().load();
-  check_promises(durable->rows);
+void Invariants::server_started(const farm::Rows& durable) {
+  check_promises();
+  if (durable.last_event < acknowledged_) world_.violate("events that were acknowledged are lost");
   open_.clear();
   workers_.clear();
   worker_states_.clear();
-  for (const auto& request : durable->rows.requests) {
+  for (const auto& request : durable.requests) {
     request_states_[request.id] = to_string(request.state);
     if (!farm::is_terminal(request.state)) {
       open_.emplace(request.id, request);
     } else if (request.job) {
-      ended_at_.try_emplace(request.id, world_.clock().now().lease);
+      if (!ended_at_.contains(request.id)) note_end(request.id);
     }
   }
-  for (const auto& worker : durable->rows.workers) {
+  for (const auto& worker : durable.workers) {
     workers_.emplace(worker.uuid, worker);
     worker_states_[worker.uuid] = to_string(worker.state);
   }
@@ -94,13 +104,13 @@ void Invariants::on_durable(const farm::Events& events, const farm::Touched& /*t
   }
 }
 
-void Invariants::step(std::string& state, const std::string& whose, const farm::Transition& transition,
-                      const Transitions& legal) {
+template <class Id>
+void Invariants::step(std::string_view& state, Id whose, const farm::Transition& transition, const Transitions& legal) {
   if (state != transition.from) {
-    world_.violate(fmt::format("{} is {} and changes from {}", whose, state, transition.from));
+    world_.violate(fmt::format("{} is {} and changes from {}", name_of(whose), state, transition.from));
   }
-  if (!legal.contains(std::pair(std::string(transition.from), std::string(transition.to)))) {
-    world_.violate(fmt::format("{} changes from {} to {}", whose, transition.from, transition.to));
+  if (!legal.contains(std::pair(transition.from, transition.to))) {
+    world_.violate(fmt::format("{} changes from {} to {}", name_of(whose), transition.from, transition.to));
   }
   state = transition.to;
 }
@@ -108,11 +118,11 @@ void Invariants::step(std::string& state, const std::string& whose, const farm::
 void Invariants::follow(const farm::Event& event) {
   const auto request = farm::request_of(event.body);
   if (const auto transition = farm::request_transition_of(event.body); transition && request) {
-    step(request_states_[*request], name_of(*request), *transition, legal_for_requests());
+    step(request_states_[*request], *request, *transition, legal_for_requests());
   }
   const auto worker = farm::worker_of(event.body);
   if (const auto transition = farm::worker_transition_of(event.body); transition && worker) {
-    step(worker_states_[*worker], name_of(*worker), *transition, legal_for_workers());
+    step(worker_states_[*worker], *worker, *transition, legal_for_workers());
   }
   if (const auto* created = std::get_if<farm::RequestCreated>(&event.body)) {
     open_.emplace(created->id, farm::Request{.id = created->id,
@@ -128,7 +138,7 @@ void Invariants::follow(const farm::Event& event) {
     open_.at(updated->id).priority = updated->priority;
   } else if (const auto* ended = std::get_if<farm::RequestEnded>(&event.body)) {
     open_.erase(ended->id);
-    ended_at_[ended->id] = world_.clock().now().lease;
+    note_end(ended->id);
   } else if (const auto* started = std::get_if<farm::JobStarted>(&event.body)) {
     follow(*started, event.at);
   } else if (const auto* registered = std::get_if<farm::WorkerRegistered>(&event.body)) {
@@ -187,25 +197,34 @@ void Invariants::check(const farm::Farm& farm) {
   }
 }
 
-void Invariants::check_time() {
+void Invariants::note_end(RequestId id) {
   const auto now = world_.clock().now().lease;
-  for (const auto& [uuid, guests] : world_.all_guests()) {
-    for (const auto job : guests) {
-      const auto ended = ended_at_.find(job);
-      if (ended != ended_at_.end() && now - ended->second > cleaned_within_) {
-        world_.violate(fmt::format("something of {} is left on {} {} after its end", name_of(job), name_of(uuid),
-                                   format_duration(now - ended->second)));
-      }
-    }
-  }
+  ended_at_[id] = now;
+  next_look_ = std::min(next_look_, now + std::min(kClosedWithin, cleaned_within_));
 }
 
-void Invariants::check_tunnels(const std::set<RequestId>& open) {
-  for (const auto job : open) {
+void Invariants::check_time(const std::set<RequestId>& open_tunnels) {
+  const auto now = world_.clock().now().lease;
+  if (now <= next_look_ && world_.entries() == entries_) return;
+  entries_ = world_.entries();
+  next_look_ = now + kLongestLook;
+  // By when it must be over; nothing while the job runs.
+  const auto limit = [&](RequestId job, Duration within) {
     const auto ended = ended_at_.find(job);
-    if (ended != ended_at_.end() && world_.clock().now().lease - ended->second > kClosedWithin) {
-      world_.violate(fmt::format("the tunnel of {} is open after its end", name_of(job)));
+    if (ended == ended_at_.end()) return Instant::max();
+    next_look_ = std::min(next_look_, std::max(now, ended->second + within));
+    return ended->second + within;
+  };
+  for (const auto& [uuid, guests] : world_.all_guests()) {
+    for (const auto job : guests) {
+      if (now <= limit(job, cleaned_within_)) continue;
+      world_.violate(fmt::format("something of {} is left on {} {} after its end", name_of(job), name_of(uuid),
+                                 format_duration(now - ended_at_.at(job))));
     }
+  }
+  for (const auto job : open_tunnels) {
+    if (now <= limit(job, kClosedWithin)) continue;
+    world_.violate(fmt::format("the tunnel of {} is open after its end", name_of(job)));
   }
 }
 
@@ -227,15 +246,16 @@ void Invariants::note_forgotten(const farm::Event& event) {
   }
 }
 
-void Invariants::check_promises(const farm::Rows& durable) {
+void Invariants::check_promises() {
   learn_what_is_forgotten();
+  const auto& requests = world_.disk().requests();
   for (const auto& [id, promise] : promises_) {
-    const auto* found = find_request(durable, id);
-    if (found == nullptr) {
+    const auto found = requests.find(id);
+    if (found == requests.end()) {
       if (!forgotten_.contains(id)) world_.violate(fmt::format("{} was acknowledged and is not there", name_of(id)));
       continue;
     }
-    const auto& request = *found;
+    const auto& request = found->second;
     if (promise.closed && !farm::is_terminal(request.state)) {
       world_.violate(fmt::format("{} was closed and is {}", name_of(id), to_string(request.state)));
     }
@@ -247,7 +267,7 @@ void Invariants::check_promises(const farm::Rows& durable) {
 
 void Invariants::check_end(const farm::Farm& farm) {
   const auto durable = world_.disk().load();
-  check_promises(durable->rows);
+  check_promises();
   for (const auto& [uuid, worker] : farm.workers()) {
     const bool settled = worker.state == farm::WorkerState::kMaintenance || worker.state == farm::WorkerState::kIdle ||
                          worker.state == farm::WorkerState::kFailed;
@@ -256,7 +276,8 @@ void Invariants::check_end(const farm::Farm& farm) {
                                  worker.connected ? "" : "not "));
     }
     if (worker.dirty || !world_.guests(uuid).empty()) {
-      world_.violate(fmt::format("something of a user is left on {} at the end", name_of(uuid)));
+      world_.violate(fmt::format("something of a user is left on {} at the end, which is {} and {}", name_of(uuid),
+                                 to_string(worker.state), worker.dirty ? "dirty" : "not dirty"));
     }
   }
   if (!farm.open_requests().empty()) {
@@ -273,6 +294,7 @@ void Invariants::check_end(const farm::Farm& farm) {
 
 void Invariants::check_replay(const farm::Rows& durable) {
   const auto events = world_.disk().read({.after = EventSeq{}, .limit = SIZE_MAX});
+  check_creations(*events);
   if (events->front().seq == EventSeq{1}) check_replay_behind(EventSeq{}, farm::Rows{}, durable, *events);
   for (const auto& event : *events) {
     if (!std::holds_alternative<farm::Checkpoint>(event.body)) continue;
@@ -296,6 +318,17 @@ void Invariants::check_replay_behind(EventSeq seq, const farm::Rows& state, cons
   }
   if (replayed.rows() != durable) {
     world_.violate(fmt::format("replaying the journal behind event {} does not give the rows", seq.value));
+  }
+}
+
+/// Keys are kept for longer than a simulation lasts.
+void Invariants::check_creations(const farm::Events& events) {
+  std::set<std::pair<UserId, std::string>> filed;
+  for (const auto& event : events) {
+    const auto* created = std::get_if<farm::RequestCreated>(&event.body);
+    if (created == nullptr || !created->idempotency_key) continue;
+    if (filed.emplace(created->owner, *created->idempotency_key).second) continue;
+    world_.violate(fmt::format("{} was filed once more under its key", name_of(created->id)));
   }
 }
 

@@ -4,6 +4,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "server/coordinator.hpp"
 #include "sim/world.hpp"
@@ -17,10 +20,10 @@ namespace boruta::sim {
 /// could serve it idles; a worker that is IDLE has nothing of a user left on it.
 /// Of the events, once they are durable: only legal transitions, each from the state that the last one led to; jobs
 /// start on connected workers only, in the order of priority and age; no job is prolonged past its maximum.
-/// Of users: what was acknowledged is there after every restart; access is handed out only to jobs that are durable,
-/// with the key that the worker's agent made. Of time: a second after a job's end its tunnel is closed, and some while
-/// after it nothing of its user is left. At the end: all that was begun has ended, and the journal tells the same as
-/// the tables.
+/// Of users: what was acknowledged is durable then, and there after every restart; nothing is filed twice under one
+/// key; access is handed out only to jobs that are durable, with the key that the worker's agent made. Of time: a
+/// second after a job's end its tunnel is closed, and some while after it nothing of its user is left. At the end: all
+/// that was begun has ended, and the journal tells the same as the tables.
 class Invariants final : public server::Listener {
  public:
   /// `cleaned_within`: how long after its job's end something of a user may be left on a worker.
@@ -28,21 +31,20 @@ class Invariants final : public server::Listener {
       : world_(*world), policy_(policy), cleaned_within_(cleaned_within) {}
 
   // What users were told.
+  void acknowledged(const farm::Events& events);
   void filed(RequestId id) { promises_[id]; }
   void closed(RequestId id) { promises_[id].closed = true; }
   void in_progress(RequestId id) { promises_[id].in_progress = true; }
   void access_given(RequestId id, const server::Access& access);
 
   /// A server begins with what is durable; nobody knows what the one before it did not live to tell.
-  void server_started();
+  void server_started(const farm::Rows& durable);
   void on_durable(const farm::Events& events, const farm::Touched& touched) override;
 
   /// Of the farm as it is now.
   void check(const farm::Farm& farm);
-  /// Of time alone.
-  void check_time();
-  /// Of the jobs whose tunnels are open.
-  void check_tunnels(const std::set<RequestId>& open);
+  /// Of time alone, and of the jobs whose tunnels are open.
+  void check_time(const std::set<RequestId>& open_tunnels);
   /// When all has healed.
   void check_end(const farm::Farm& farm);
 
@@ -55,9 +57,11 @@ class Invariants final : public server::Listener {
   void follow(const farm::Event& event);
   /// `at` is on the wall clock.
   void follow(const farm::JobStarted& event, Instant at);
-  void step(std::string& state, const std::string& whose, const farm::Transition& transition,
-            const std::set<std::pair<std::string, std::string>>& legal);
-  void check_promises(const farm::Rows& durable);
+  template <class Id>
+  void step(std::string_view& state, Id whose, const farm::Transition& transition,
+            const std::set<std::pair<std::string_view, std::string_view>>& legal);
+  void note_end(RequestId id);
+  void check_promises();
   /// Of what a server did not live to tell.
   void learn_what_is_forgotten();
   /// Requests that were forgotten by their time need not be there any more.
@@ -66,11 +70,13 @@ class Invariants final : public server::Listener {
   void check_replay(const farm::Rows& durable);
   void check_replay_behind(EventSeq seq, const farm::Rows& state, const farm::Rows& durable,
                            const farm::Events& events);
+  void check_creations(const farm::Events& events);
 
   World& world_;
   farm::Policy policy_;
   Duration cleaned_within_;
   std::map<RequestId, Promise> promises_;
+  EventSeq acknowledged_;
   std::set<RequestId> forgotten_;
   /// What was forgotten up to this event is known.
   EventSeq looked_at_;
@@ -78,10 +84,14 @@ class Invariants final : public server::Listener {
   // As the durable events tell.
   std::map<RequestId, farm::Request> open_;
   std::map<WorkerUuid, farm::Worker> workers_;
-  std::map<RequestId, std::string> request_states_;
-  std::map<WorkerUuid, std::string> worker_states_;
+  std::unordered_map<RequestId, std::string_view> request_states_;
+  std::map<WorkerUuid, std::string_view> worker_states_;
   /// On the lease clock.
-  std::map<RequestId, Instant> ended_at_;
+  std::unordered_map<RequestId, Instant> ended_at_;
+
+  /// Up to here time alone breaks nothing, unless somebody is let in.
+  Instant next_look_{};
+  std::uint64_t entries_ = 0;
 };
 
 }  // namespace boruta::sim

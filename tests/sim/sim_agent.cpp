@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "dryad/access_key.hpp"
-
 namespace boruta::sim {
 namespace {
 
@@ -19,18 +17,7 @@ dryad::AgentState first_state(WorkerUuid uuid) {
   return state;
 }
 
-/// Good enough for the server, but it opens nothing.
-const Secret& wrong_key() {
-  static const Secret kKey = dryad::make_access_key().private_pem;
-  return kKey;
-}
-
 }  // namespace
-
-const Secret& agent_key() {
-  static const Secret kKey = dryad::make_access_key().private_pem;
-  return kKey;
-}
 
 /// The agent's end of one stream; it dies with the stream, so what is late on the network finds nobody.
 class SimAgent::Connection final : public AgentEnd {
@@ -50,6 +37,7 @@ class SimAgent::Connection final : public AgentEnd {
     const auto arrival = world.clock().now().lease + world.transit();
     // Without Register there is no stream.
     const bool first = std::holds_alternative<agent::Register>(message);
+    if (!first && world.loses_message()) return;
     if (!first && world.chance(world.weather().double_message)) {
       world.count("message doubled");
       arrive(arrival + world.some_time(1ms, 2min), message);
@@ -71,9 +59,9 @@ class SimAgent::Connection final : public AgentEnd {
 
  private:
   void arrive(Instant at, agent::FromAgent message) {
-    agent_.world_.clock().at(at, [server = server_, dead = dead_, message = std::move(message)] {
+    agent_.world_.clock().at(at, [server = server_, dead = dead_, message = std::move(message)]() mutable {
       const auto end = server.lock();
-      if (end && !*dead) end->arrive(message);
+      if (end && !*dead) end->arrive(std::move(message));
     });
   }
 

@@ -2,6 +2,12 @@
 
 #include <boost/asio/post.hpp>
 
+#include <sys/epoll.h>
+
+/// Stands in for the system's: Asio asks the kernel whenever it has run out of handlers, and nothing ever comes from
+/// there in a simulation, where the answer would take longer than all the rest.
+extern "C" int epoll_wait(int /*epoll*/, epoll_event* /*events*/, int /*most*/, int /*timeout*/) { return 0; }
+
 namespace boruta::sim {
 
 using namespace std::chrono_literals;
@@ -30,6 +36,13 @@ void SimCommitter::commit() {
   }
   stalled_ = false;
   const auto batch = std::exchange(in_hand_, {});
+  if (world_.chance(world_.weather().lose_outcome)) {
+    world_.count("outcome of a commit unknown");
+    if (world_.chance(500)) static_cast<void>(world_.disk().append(batch));
+    // The process exits at once.
+    world_.demand_exit();
+    return;
+  }
   const auto appended = world_.disk().append(batch);
   if (!appended) world_.violate("the journal refused a batch: " + appended.error().message);
   // The answer takes its time too: a crash in between leaves changes that nobody was told of.
@@ -65,9 +78,9 @@ Task<void> retain(server::Retention* retention) {
 
 std::expected<void, std::string> SimTunnels::open(RequestId job, std::uint16_t /*port*/,
                                                   server::TunnelTarget /*target*/) {
-  const auto durable = world_.disk().load();
-  const auto* request = find_request(durable->rows, job);
-  const bool known = request != nullptr && request->state == farm::RequestState::kInProgress;
+  const auto& durable = world_.disk().requests();
+  const auto found = durable.find(job);
+  const bool known = found != durable.end() && found->second.state == farm::RequestState::kInProgress;
   if (!known) world_.violate("a tunnel was opened for a job that is not durable");
   open_.insert(job);
   world_.let_in(coordinator_.engine().farm().find_open_request(job)->job->worker, job);
@@ -81,19 +94,20 @@ void SimTunnels::retarget(RequestId job, server::TunnelTarget /*target*/) {
 void ServerEnd::arrive(agent::FromAgent message) {
   if (ended_) return;
   inbound_.push_back(std::move(message));
-  arrived_.notify_all();
+  arrived_->cancel();
 }
 
 void ServerEnd::break_off() {
   ended_ = true;
-  arrived_.notify_all();
+  arrived_->cancel();
 }
 
 void ServerEnd::send(agent::ToAgent message) {
   if (ended_) return;
+  if (world_.loses_message()) return;
   last_delivery_ = std::max(last_delivery_, world_.clock().now().lease + world_.transit());
-  world_.clock().at(last_delivery_, [agent = agent_, message = std::move(message)] {
-    if (const auto alive = agent.lock()) alive->deliver(message);
+  world_.clock().at(last_delivery_, [agent = agent_, message = std::move(message)]() mutable {
+    if (const auto alive = agent.lock()) alive->deliver(std::move(message));
   });
 }
 
@@ -107,7 +121,7 @@ void ServerEnd::close(std::optional<Refusal> /*why*/) {
 
 Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* agents) {
   auto& inbound = self->inbound_;
-  while (inbound.empty() && !self->ended_) co_await self->arrived_.wait();
+  while (inbound.empty() && !self->ended_) co_await self->arrived_->wait();
   if (inbound.empty()) co_return;
   auto hello = std::get<agent::Register>(std::move(inbound.front()));
   inbound.pop_front();
@@ -119,7 +133,7 @@ Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* age
   }
   while (!self->ended_ || !inbound.empty()) {
     if (inbound.empty()) {
-      co_await self->arrived_.wait();
+      co_await self->arrived_->wait();
       continue;
     }
     auto message = std::move(inbound.front());
@@ -129,11 +143,12 @@ Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* age
   co_await agents->disconnect(*session);
 }
 
-SimServer::SimServer(World* world, farm::Policy policy, Duration keep_events, server::Listener* invariants)
+SimServer::SimServer(World* world, farm::Policy policy, Duration keep_events, store::Loaded durable,
+                     server::Listener* invariants)
     : world_(*world),
       committer_(world, context_.get_executor()),
       coordinator_({.strand = context_.get_executor(), .clock = &world->clock(), .committer = &committer_}, policy,
-                   *world->disk().load()),
+                   std::move(durable)),
       agents_(&coordinator_),
       tunnels_(world, &coordinator_),
       reconciler_(&coordinator_, &agents_, &tunnels_),
@@ -147,7 +162,10 @@ SimServer::SimServer(World* world, farm::Policy policy, Duration keep_events, se
   tasks_.spawn("retention", retain(&retention_));
 }
 
-SimServer::~SimServer() { context_.destroy_handlers(); }
+SimServer::~SimServer() {
+  world_.clock().abandon_waits();
+  context_.destroy_handlers();
+}
 
 std::shared_ptr<ServerEnd> SimServer::accept(std::weak_ptr<AgentEnd> agent) {
   auto end = std::make_shared<ServerEnd>(&world_, context_.get_executor(), std::move(agent));

@@ -24,9 +24,11 @@ class AgentEnd {
   virtual void end_stream() = 0;
 };
 
-/// A context whose handlers can be destroyed while what they refer to is still there: a process that is killed.
+/// A context whose handlers can be destroyed while what they refer to is still there: a process that is killed. It is
+/// used by one thread, and locks nothing.
 class MortalContext : public asio::io_context {
  public:
+  MortalContext() : asio::io_context(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE) {}
   void destroy_handlers() { shutdown(); }
 };
 
@@ -80,7 +82,7 @@ class SimTunnels final : public server::Tunnels {
 class ServerEnd final : public server::AgentLink {
  public:
   ServerEnd(World* world, const asio::any_io_executor& executor, std::weak_ptr<AgentEnd> agent)
-      : world_(*world), arrived_(executor), agent_(std::move(agent)) {}
+      : world_(*world), arrived_(world->clock().make_timer(executor)), agent_(std::move(agent)) {}
 
   /// From the agent, after its time on the network.
   void arrive(agent::FromAgent message);
@@ -95,7 +97,8 @@ class ServerEnd final : public server::AgentLink {
  private:
   World& world_;
   std::deque<agent::FromAgent> inbound_;
-  runtime::Signal arrived_;
+  /// Never expires: a message ends the wait.
+  std::unique_ptr<runtime::Timer> arrived_;
   std::weak_ptr<AgentEnd> agent_;
   bool ended_ = false;
   Instant last_delivery_{};
@@ -104,8 +107,9 @@ class ServerEnd final : public server::AgentLink {
 /// One life of the real server over virtual time: coordinator, agents, reconciler.
 class SimServer {
  public:
-  /// `invariants` hear of what is durable.
-  SimServer(World* world, farm::Policy policy, Duration keep_events, server::Listener* invariants);
+  /// Begins with what is `durable`; `invariants` hear of what becomes so.
+  SimServer(World* world, farm::Policy policy, Duration keep_events, store::Loaded durable,
+            server::Listener* invariants);
   SimServer(const SimServer&) = delete;
   SimServer& operator=(const SimServer&) = delete;
   /// As kill -9 does it.
@@ -121,7 +125,11 @@ class SimServer {
   /// Runs whatever can run without time passing, or `most` handlers of it.
   void run_ready(std::size_t most = SIZE_MAX) {
     context_.restart();
-    while (most > 0 && context_.poll_one() > 0) --most;
+    if (most == SIZE_MAX) {
+      context_.poll();
+    } else {
+      while (most > 0 && context_.poll_one() > 0) --most;
+    }
   }
 
  private:

@@ -34,6 +34,19 @@ Capabilities wanted(std::uint64_t number) {
   }
 }
 
+/// Seldom anything: what can be had by capabilities is asked for more often.
+Requirements required(std::uint64_t number) {
+  const auto one = [](std::string_view text) { return Requirements{*parse_requirement(text)}; };
+  switch (number) {
+    case 0:
+      return one("board in (odroid, rpi4)");
+    case 1:
+      return one("!camera");
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 Simulation::Options Simulation::fine(std::uint64_t seed) { return Options{.seed = seed, .weather = {}}; }
@@ -48,9 +61,11 @@ Simulation::Options Simulation::rough(std::uint64_t seed) {
                              .hang_operation = 10,
                              .fail_commit = 20,
                              .slow_commit = 50,
+                             .lose_outcome = 3,
                              .jump_wall = 10,
                              .jump_wall_back = 100,
                              .delay_message = 5,
+                             .lose_message = 5,
                              .double_message = 20,
                              .overtake = 20,
                              .lie = 100},
@@ -93,6 +108,7 @@ void Simulation::run() {
 
 void Simulation::run_until(Instant end) {
   do {
+    if (world_.take_exit()) crash_server();
     if (server_ && last_handlers_) {
       server_->run_ready(*std::exchange(last_handlers_, std::nullopt));
       crash_server();
@@ -105,8 +121,9 @@ void Simulation::run_until(Instant end) {
 
 void Simulation::boot() {
   world_.count("server started");
-  server_ = std::make_unique<SimServer>(&world_, policy_, kKeepEvents, &invariants_);
-  invariants_.server_started();
+  auto durable = *world_.disk().load();
+  invariants_.server_started(durable.rows);
+  server_ = std::make_unique<SimServer>(&world_, policy_, kKeepEvents, std::move(durable), &invariants_);
 }
 
 void Simulation::crash_server() {
@@ -183,8 +200,14 @@ void Simulation::user_acts() {
   const auto what = world_.pick(0, 17);
   if (what <= 4) {
     farm::CreateRequest create{.caps = wanted(world_.pick(0, 3)),
+                               .requirements = required(world_.pick(0, 9)),
                                .priority = static_cast<std::int64_t>(world_.pick(1, 4))};
     if (world_.chance(200)) create.valid_after = WallTime{.at = world_.clock().now().wall + 2min};
+    if (world_.chance(100)) {
+      constexpr std::uint64_t kKeys = 20;
+      create.idempotency_key = fmt::format("key {}", world_.pick(1, kKeys));
+      create.body_hash = "the same";
+    }
     // Nobody waits for ever, so that what was filed last has ended when the world has healed.
     create.deadline = WallTime{.at = world_.clock().now().wall + world_.some_time(3min, 20min)};
     server_->spawn("create", create_request(std::move(create), actor));
@@ -209,6 +232,11 @@ Task<void> Simulation::create_request(farm::CreateRequest create, farm::Actor ac
   farm::Command command{.actor = std::move(actor), .body = std::move(create)};
   const auto created = co_await server_->coordinator().submit(std::move(command));
   if (!created) co_return;
+  invariants_.acknowledged(*created);
+  if (created->empty()) {
+    world_.count("request filed again");
+    co_return;
+  }
   world_.count("request filed");
   invariants_.filed(std::get<farm::RequestCreated>(created->front().body).id);
 }
@@ -216,7 +244,9 @@ Task<void> Simulation::create_request(farm::CreateRequest create, farm::Actor ac
 Task<void> Simulation::close_request(RequestId id, farm::Actor actor) {
   farm::Command command{.actor = std::move(actor), .body = farm::CloseRequest{.id = id}};
   const auto closed = co_await server_->coordinator().submit(std::move(command));
-  if (closed) invariants_.closed(id);
+  if (!closed) co_return;
+  invariants_.acknowledged(*closed);
+  invariants_.closed(id);
 }
 
 Task<void> Simulation::update(RequestId id, farm::Actor actor) {
@@ -224,13 +254,17 @@ Task<void> Simulation::update(RequestId id, farm::Actor actor) {
       .actor = std::move(actor),
       .body = farm::UpdateRequest{.id = id, .priority = world_.pick(1, 4), .valid_after = {}, .deadline = {}}};
   const auto updated = co_await server_->coordinator().submit(std::move(command));
-  if (updated && !updated->empty()) world_.count("priority changed");
+  if (!updated) co_return;
+  invariants_.acknowledged(*updated);
+  if (!updated->empty()) world_.count("priority changed");
 }
 
 Task<void> Simulation::prolong(RequestId id, farm::Actor actor) {
   farm::Command command{.actor = std::move(actor), .body = farm::ProlongAccess{.id = id}};
   const auto prolonged = co_await server_->coordinator().submit(std::move(command));
-  if (prolonged) invariants_.in_progress(id);
+  if (!prolonged) co_return;
+  invariants_.acknowledged(*prolonged);
+  invariants_.in_progress(id);
 }
 
 Task<void> Simulation::acquire(RequestId id, farm::Actor actor) {
@@ -242,12 +276,13 @@ Task<void> Simulation::acquire(RequestId id, farm::Actor actor) {
 
 Task<void> Simulation::order(farm::CommandBody body) {
   farm::Command command{.actor = {}, .body = std::move(body)};
-  co_await server_->coordinator().submit(std::move(command));
+  const auto obeyed = co_await server_->coordinator().submit(std::move(command));
+  if (obeyed) invariants_.acknowledged(*obeyed);
 }
 
 void Simulation::check() {
-  invariants_.check_time();
-  if (server_) invariants_.check_tunnels(server_->tunnels().jobs());
+  static const std::set<RequestId> kNone;
+  invariants_.check_time(server_ ? server_->tunnels().jobs() : kNone);
   if (!server_ || server_->farm().last_event() == checked_) return;
   checked_ = server_->farm().last_event();
   invariants_.check(server_->farm());

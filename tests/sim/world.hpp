@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -17,6 +18,8 @@ namespace boruta::sim {
 
 /// The private key that every simulated agent makes: to make a real one takes longer than a simulated day.
 [[nodiscard]] const Secret& agent_key();
+/// Good enough for the server, but it opens nothing.
+[[nodiscard]] const Secret& wrong_key();
 
 /// How rough the world is. Chances are per opportunity, in thousandths.
 struct Weather {
@@ -30,11 +33,15 @@ struct Weather {
   int fail_commit = 0;
   /// The disk takes seconds.
   int slow_commit = 0;
+  /// Nobody knows whether the disk has it, and the server exits.
+  int lose_outcome = 0;
   int jump_wall = 0;
   /// While the server is down.
   int jump_wall_back = 0;
   /// Of messages: up to a minute late, and with it all that follow it on that stream.
   int delay_message = 0;
+  /// In either direction, and the stream goes on. Not an agent's first: without it there is no stream.
+  int lose_message = 0;
   /// Of an agent's messages, which the network may give twice, and in any order, to a server that must bear it.
   int double_message = 0;
   int overtake = 0;
@@ -42,15 +49,11 @@ struct Weather {
   int lie = 0;
 };
 
-/// Null: there is none.
-[[nodiscard]] inline const farm::Request* find_request(const farm::Rows& rows, RequestId id) {
-  const auto found = std::ranges::lower_bound(rows.requests, id, {}, &farm::Request::id);
-  return found == rows.requests.end() || found->id != id ? nullptr : &*found;
-}
-
 /// What the parts of a simulation share: time, chance, the disk, and what must never happen.
 class World {
  public:
+  using Counts = std::map<std::string, std::uint64_t, std::less<>>;
+
   World(std::uint64_t seed, Weather weather) : random_(seed), weather_(weather) {}
 
   [[nodiscard]] VirtualClock& clock() { return clock_; }
@@ -77,12 +80,29 @@ class World {
     return some_time(std::chrono::microseconds(100), std::chrono::milliseconds(50));
   }
 
+  [[nodiscard]] bool loses_message() {
+    if (!chance(weather_.lose_message)) return false;
+    count("message lost");
+    return true;
+  }
+
+  /// The server cannot go on.
+  void demand_exit() { exit_demanded_ = true; }
+  [[nodiscard]] bool take_exit() { return std::exchange(exit_demanded_, false); }
+
   /// Something happened that must not.
   void violate(const std::string& what) { violations_.insert(what); }
   [[nodiscard]] const std::set<std::string>& violations() const { return violations_; }
 
-  void count(const std::string& what) { ++counts_[what]; }
-  [[nodiscard]] const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
+  void count(std::string_view what) {
+    const auto counted = counts_.find(what);
+    if (counted == counts_.end()) {
+      counts_.emplace(what, 1);
+    } else {
+      ++counted->second;
+    }
+  }
+  [[nodiscard]] const Counts& counts() const { return counts_; }
 
   /// A job's user could get into the worker: something of the user may be there from now on.
   void let_in(WorkerUuid worker, RequestId job) {
@@ -94,7 +114,10 @@ class World {
       }
     }
     guests.insert(job);
+    ++entries_;
   }
+  /// How often somebody was let in.
+  [[nodiscard]] std::uint64_t entries() const { return entries_; }
   /// The worker's agent has removed every user.
   void clean(WorkerUuid worker) { guests_[worker].clear(); }
   [[nodiscard]] const std::set<RequestId>& guests(WorkerUuid worker) { return guests_[worker]; }
@@ -106,8 +129,10 @@ class World {
   Weather weather_;
   store::MemoryJournal disk_;
   std::set<std::string> violations_;
-  std::map<std::string, std::uint64_t> counts_;
+  bool exit_demanded_ = false;
+  Counts counts_;
   std::map<WorkerUuid, std::set<RequestId>> guests_;
+  std::uint64_t entries_ = 0;
 };
 
 }  // namespace boruta::sim
