@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Wall time may be set while a deadline is awaited: it is looked at again no later than after this.
-constexpr Duration kWallCheck = 2s;
+constexpr Duration kWallCheck = 1s;
 /// A job's tunnel stands and its start is durable well within this.
 constexpr Duration kAccessReadyWithin = 5s;
 /// A server that stops waits no longer for its store; it looks so often whether it must.
