@@ -77,6 +77,11 @@ void Invariants::access_given(RequestId id, const server::Access& access) {
   }
 }
 
+void Invariants::server_ends(const farm::Farm& farm) {
+  if (farm.last_event() != world_.disk().last_seq()) return;
+  if (world_.disk().load()->rows != farm.rows()) world_.violate("the rows on the disk are not those of the farm");
+}
+
 void Invariants::server_started(const farm::Rows& durable) {
   check_promises();
   if (durable.last_event < acknowledged_) world_.violate("events that were acknowledged are lost");

@@ -37,6 +37,8 @@ class Invariants final : public server::Listener {
   void in_progress(RequestId id) { promises_[id].in_progress = true; }
   void access_given(RequestId id, const server::Access& access);
 
+  /// What a server that is killed knew, if all of it is durable, is on the disk.
+  void server_ends(const farm::Farm& farm);
   /// A server begins with what is durable; nobody knows what the one before it did not live to tell.
   void server_started(const farm::Rows& durable);
   void on_durable(const farm::Events& events, const farm::Touched& touched) override;

@@ -129,6 +129,7 @@ void Simulation::boot() {
 void Simulation::crash_server() {
   if (!server_) return;
   world_.count("server crashed");
+  invariants_.server_ends(server_->farm());
   server_.reset();
   for (const auto& agent : agents_) agent->server_died();
   world_.clock().after(world_.some_time(100ms, 3min), [this] {
