@@ -205,12 +205,12 @@ struct ForgetRequests {};
 /// The journal may be read from here on.
 struct WriteCheckpoint {};
 
-using CommandBody = std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker,
-                                 SetWorkerState, SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent,
-                                 SetFail, NoteWorker, FinishPrepare, FinishGrant, FinishEndJob, FinishMaintenance,
-                                 MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings, SetGroupCeilings, DeleteUser,
-                                 CreateToken, RevokeToken, AddUserKey, RemoveUserKey, NoteTokenUse, NoteRefusal,
-                                 ForgetRequests, WriteCheckpoint>;
+using CommandBody =
+    std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker, SetWorkerState,
+                 SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent, SetFail, NoteWorker, FinishPrepare,
+                 FinishGrant, FinishEndJob, FinishMaintenance, MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings,
+                 SetGroupCeilings, DeleteUser, CreateToken, RevokeToken, AddUserKey, RemoveUserKey, NoteTokenUse,
+                 NoteRefusal, ForgetRequests, WriteCheckpoint>;
 
 struct Command {
   Actor actor;

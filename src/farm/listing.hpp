@@ -70,8 +70,8 @@ struct Page {
 };
 
 /// Ties go by id, in the same order. States are ordered by their names. By id and without filter it costs little
-/// more than the page has, whatever the number of requests; else it looks at all of them, at a few bytes each. kPageBorderNotFound:
-/// there is no such border.
+/// more than the page has, whatever the number of requests; else it looks at all of them, at a few bytes each.
+/// kPageBorderNotFound: there is no such border.
 [[nodiscard]] std::expected<Page<FoundRequest>, Refusal> list_requests(const Farm& farm, const RequestQuery& query);
 
 /// The same for workers, ties by UUID; groups are ordered name by name.

@@ -41,7 +41,8 @@ struct Policy {
   bool access_control = true;
   /// A user without a ceiling of their own may have so many requests waiting; admins any number. Zero: so may users.
   std::uint32_t waiting_per_user = 0;
-  /// A request that ended is kept for so long, and then for no reason but that forgetting goes in steps. Zero: for ever.
+  /// A request that ended is kept for so long, and then for no reason but that forgetting goes in steps. Zero: for
+  /// ever.
   Duration keep_requests{};
   /// Jobs' tunnels listen on ports from this range, both ends included.
   std::uint16_t first_tunnel_port = 30'000;

@@ -32,11 +32,16 @@ TEST(Simulation, RunsSmoothlyInFineWeather) {
 TEST(Simulation, LosesNothingInRoughWeather) {
   Counts counts;
   for (std::uint64_t seed = 1; seed <= kFirstSeeds; ++seed) EXPECT_EQ(simulate(Simulation::rough(seed), &counts), "");
-  for (const auto* what : {"server crashed", "server crashed amidst its work", "agent crashed", "stream broken",
-                           "operation failed", "operation hung", "commit failed", "wall clock set",
-                           "wall clock set back", "agent stopped", "worker acquired", "commit slow", "priority changed",
-                           "message delayed", "message doubled", "message overtook others", "agent lied",
-                           "requests forgotten", "events forgotten", "checkpoint kept"}) {
+  for (const auto* what : {"server crashed",      "server crashed amidst its work",
+                           "agent crashed",       "stream broken",
+                           "operation failed",    "operation hung",
+                           "commit failed",       "wall clock set",
+                           "wall clock set back", "agent stopped",
+                           "worker acquired",     "commit slow",
+                           "priority changed",    "message delayed",
+                           "message doubled",     "message overtook others",
+                           "agent lied",          "requests forgotten",
+                           "events forgotten",    "checkpoint kept"}) {
     EXPECT_GT(counts[what], 0U) << what;
   }
 }
