@@ -143,6 +143,29 @@ TEST(Starvation, LetsOneOverdueJobOfAnOwnerRunAtATime) {
   EXPECT_EQ(farm.server_of(older_too), "w");
 }
 
+TEST(Starvation, CountsWhatNothingServesFromWhenSomethingDoes) {
+  FarmFixture farm(patient());
+  farm.make_idle("w");
+  const auto running = farm.create("root", {.priority = 1});
+  farm.grant_ok("w");
+  const auto oldest = farm.create("alice", {.caps = {{"board", "rpi5"}}, .priority = 16});
+  const auto younger = farm.create("alice", {.priority = 16});
+  for (int prolonging = 0; prolonging < 5; ++prolonging) {
+    farm.advance(30min);
+    farm.prolong("root", running);
+  }
+  farm.create("bob", {.priority = 1});
+  turn_over(farm, "w", running);
+  EXPECT_EQ(farm.server_of(younger), "w") << "the older one stands in nobody's way";
+  farm.grant_ok("w");
+
+  farm.create("bob", {.caps = {{"board", "rpi5"}}, .priority = 1});
+  turn_over(farm, "w", younger);
+  farm.make_idle("v", {{"board", "rpi5"}});
+  EXPECT_EQ(farm.server_of(oldest), "v");
+  EXPECT_TRUE(farm.job(oldest).overdue);
+}
+
 TEST(Starvation, BoundCanBeTurnedOff) {
   auto policy = patient();
   policy.overdue_after = 0s;

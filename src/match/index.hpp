@@ -124,6 +124,8 @@ class Matcher::Index {
   };
   /// Of an owner with ready requests.
   struct OwnerQueue {
+    std::size_t ready = 0;
+    /// Those of them that a registered worker could serve.
     std::set<std::pair<Instant, RequestId>> by_age;
     /// Where signatures are the owner's alone: those that have one of these requests.
     Bits signatures;
@@ -177,6 +179,8 @@ class Matcher::Index {
   [[nodiscard]] Class& class_for(const farm::Worker& worker);
   void drop(Class& of);
   void count_fitting(const farm::Farm& farm, Signature& signature, std::ptrdiff_t change, Now now);
+  /// Whether any worker could serve them has changed.
+  void follow_servability(const Signature& signature);
   void mark_unservable(const farm::Farm& farm, const Signature& signature);
   void set_invalid_at(Signature& signature, std::optional<Instant> at);
 

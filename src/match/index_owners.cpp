@@ -31,15 +31,12 @@ void Matcher::Index::refresh_overdue(const farm::Farm& farm, UserId owner, Now n
   const auto after = farm.policy().overdue_after;
   std::optional<RequestId> overdue;
   std::optional<Instant> check_at;
-  if (after > Duration::zero() && !owners_with_overdue_jobs_.contains(owner)) {
-    for (const auto& [since, id] : queue.by_age) {
-      if (since + after > now.wall) {
-        check_at = since + after;
-        break;
-      }
-      if (requests_.at(id).signature->fitting_workers == 0) continue;
+  if (after > Duration::zero() && !owners_with_overdue_jobs_.contains(owner) && !queue.by_age.empty()) {
+    const auto& [since, id] = *queue.by_age.begin();
+    if (since + after > now.wall) {
+      check_at = since + after;
+    } else {
       overdue = id;
-      break;
     }
   }
   set_overdue(farm, queue, overdue);
@@ -48,7 +45,7 @@ void Matcher::Index::refresh_overdue(const farm::Farm& farm, UserId owner, Now n
     queue.check_at = check_at;
     if (check_at) overdue_checks_.emplace(*check_at, owner);
   }
-  if (queue.by_age.empty()) owners_.erase(found);
+  if (queue.ready == 0) owners_.erase(found);
 }
 
 void Matcher::Index::set_overdue(const farm::Farm& farm, OwnerQueue& queue, std::optional<RequestId> id) {

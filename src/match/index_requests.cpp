@@ -81,7 +81,8 @@ void Matcher::Index::enqueue(RequestId id, WaitingRequest& waiting) {
   if (signature.ready.head() == waiting.key) heads_.set(signature.slot, signature.head());
   if (!signature.held) hot_signatures_.set(signature.slot);
   auto& queue = owners_[waiting.owner];
-  queue.by_age.emplace_hint(queue.by_age.end(), waiting.ready_since, id);
+  ++queue.ready;
+  if (signature.fitting_workers > 0) queue.by_age.emplace_hint(queue.by_age.end(), waiting.ready_since, id);
   if (signature.needs.owner) queue.signatures.set(signature.slot);
 }
 
@@ -96,6 +97,7 @@ void Matcher::Index::dequeue(RequestId id, const WaitingRequest& waiting) {
   signature.ready.erase(waiting.key);
   if (was_head) heads_.set(signature.slot, signature.head());
   auto& queue = owners_.at(waiting.owner);
+  --queue.ready;
   queue.by_age.erase({waiting.ready_since, id});
   if (signature.needs.owner && signature.ready.empty()) queue.signatures.reset(signature.slot);
   if (queue.overdue == id) queue.overdue.reset();
@@ -108,7 +110,7 @@ void Matcher::Index::remove(const farm::Farm& farm, RequestId id, const WaitingR
   if (!waiting.ready) return;
   // By its going none of the others becomes overdue, unless it stood in their way.
   const bool stood_first = priority_of(waiting.key) == kOverdue;
-  if (stood_first || owners_.at(waiting.owner).by_age.empty()) refresh_overdue(farm, waiting.owner, now);
+  if (stood_first || owners_.at(waiting.owner).ready == 0) refresh_overdue(farm, waiting.owner, now);
 }
 
 void Matcher::Index::requeue(const farm::Farm& farm, const farm::Request& request, WaitingRequest& waiting, Now now) {

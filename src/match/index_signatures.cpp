@@ -178,11 +178,25 @@ void Matcher::Index::count_fitting(const farm::Farm& farm, Signature& signature,
   signature.fitting_workers += static_cast<std::size_t>(change);
   if ((before == 0) == (signature.fitting_workers == 0)) return;
   servability_changed_ = true;
+  follow_servability(signature);
   if (before == 0) {
     set_invalid_at(signature, std::nullopt);
   } else {
     mark_unservable(farm, signature);
     set_invalid_at(signature, now.lease + farm.policy().invalid_after);
+  }
+}
+
+void Matcher::Index::follow_servability(const Signature& signature) {
+  for (const auto key : signature.ready) {
+    const auto id = id_of(key);
+    const auto& waiting = requests_.at(id);
+    auto& by_age = owners_.at(waiting.owner).by_age;
+    if (signature.fitting_workers > 0) {
+      by_age.emplace(waiting.ready_since, id);
+    } else {
+      by_age.erase({waiting.ready_since, id});
+    }
   }
 }
 
