@@ -10,6 +10,8 @@
 #include <memory>
 #include <sstream>
 
+#include "server/ssh_key.hpp"
+
 namespace boruta::server {
 namespace {
 
@@ -48,11 +50,30 @@ class PublicKeys : public testing::Test {
     return output_of("ssh-keygen -l -f " + file.string());
   }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  /// The private half of what was made last.
+  [[nodiscard]] std::filesystem::path newest() const { return folder_ / ("key" + std::to_string(made_)); }
 
  private:
   std::filesystem::path folder_;
   int made_ = 0;
 };
+
+TEST_F(PublicKeys, HaveTheFingerprintThatTheirPrivateHalvesTell) {
+  for (const auto* options : {"-t rsa -b 2048 -m PEM", "-t rsa -b 3072 -m PEM"}) {
+    const auto line = make(options);
+    const auto pem = contents(newest());
+    EXPECT_EQ(fingerprint_of(Secret(pem)).value(), parse_public_key(line)->fingerprint);
+    for (const auto& wrong : {std::string(), std::string("x"), pem.substr(0, pem.size() / 2), line}) {
+      EXPECT_FALSE(fingerprint_of(Secret(wrong)).has_value()) << wrong;
+    }
+    // A letter of the first line of base64 holds the lengths.
+    auto garbled = pem;
+    garbled.at(garbled.find('\n') + 2) = 'x';
+    EXPECT_FALSE(fingerprint_of(Secret(garbled)).has_value());
+  }
+  make("-t ed25519");
+  EXPECT_FALSE(fingerprint_of(Secret(contents(newest()))).has_value());
+}
 
 std::string error_of(std::string_view text) {
   const auto key = parse_public_key(text);

@@ -2,31 +2,11 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include <map>
 #include <memory>
 #include <string>
 
 #include "base/assert.hpp"
-#include "server/ssh_key.hpp"
 #include "sim/world.hpp"
-
-namespace boruta::server {
-
-/// The server's own function, compiled under a name that leaves its place free.
-std::expected<std::string, std::string> read_fingerprint_of(const Secret& private_key);
-
-/// Stands in for the server's: OpenSSL takes longer to read a key than the simulation for an hour, and the keys are
-/// always the same few. Each is read once.
-std::expected<std::string, std::string> fingerprint_of(const Secret& private_key) {
-  static std::map<std::string, std::expected<std::string, std::string>, std::less<>> known;
-  auto found = known.find(private_key.reveal());
-  if (found == known.end()) {
-    found = known.emplace(private_key.reveal(), read_fingerprint_of(private_key)).first;
-  }
-  return found->second;
-}
-
-}  // namespace boruta::server
 
 namespace boruta::sim {
 namespace {
