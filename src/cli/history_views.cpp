@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -114,6 +116,29 @@ Table audit_table(const std::vector<EventInfo>& events, const WorkerNames& names
                {std::move(what), event.action.empty() ? tone_of_change(event) : Tone::kWarning},
                {std::move(about)},
                {event.reason}});
+  }
+  return table;
+}
+
+bool is_refused_agent(const EventInfo& event) { return event.action == "register"; }
+
+Table refused_agents_table(const std::vector<EventInfo>& events, Instant now) {
+  struct Refused {
+    const EventInfo* last = nullptr;
+    std::uint64_t times = 0;
+  };
+  std::map<std::tuple<std::string, std::string, std::string>, Refused> agents;
+  for (const auto& event : events) {
+    auto& refused = agents[{event.actor, event.address, event.reason}];
+    refused.last = &event;
+    refused.times += std::max<std::uint64_t>(event.times, 1);
+  }
+  std::vector<Refused> sorted;
+  for (const auto& [whose, refused] : agents) sorted.push_back(refused);
+  std::ranges::sort(sorted, std::greater(), [](const Refused& refused) { return refused.last->seq; });
+  Table table({"LAST", "WORKER", "FROM", "TIMES", ""});
+  for (const auto& [last, times] : sorted) {
+    table.add({{time_text(*last, now)}, {last->actor}, {last->address}, {std::to_string(times)}, {last->reason}});
   }
   return table;
 }

@@ -32,6 +32,12 @@ using WorkerNames = std::map<std::string, std::string>;
 /// Who did what from where, one line an event.
 [[nodiscard]] Table audit_table(const std::vector<client::EventInfo>& events, const WorkerNames& names, Instant now);
 
+/// Of an audit's events: an agent was turned away.
+[[nodiscard]] bool is_refused_agent(const client::EventInfo& event);
+
+/// A line for each agent and why it was turned away, the last one first.
+[[nodiscard]] Table refused_agents_table(const std::vector<client::EventInfo>& events, Instant now);
+
 enum class UsageBy : std::uint8_t { kOwner, kWorker, kRequest };
 
 /// Whoever had most comes first. By request: each job by itself.

@@ -104,6 +104,26 @@ TEST_F(HistoryViews, NameWorkersInAnAudit) {
             "13:59:53  alice  -          refused POST /api/v1/workers/long gone/setstate, 2 times  long gone\n");
 }
 
+TEST_F(HistoryViews, ListAgentsThatWereTurnedAwayOnceForEachReason) {
+  const auto refused = [this](std::uint64_t seq, const std::string& actor, const std::string& reason) {
+    auto info = event("action refused", "", "");
+    info.seq = seq;
+    info.actor = actor;
+    info.address = "192.0.2.7";
+    info.action = "register";
+    info.times = 3;
+    info.reason = reason;
+    return info;
+  };
+  EXPECT_TRUE(is_refused_agent(refused(1, "w1", "no")));
+  EXPECT_FALSE(is_refused_agent(event("action refused", "", "")));
+  EXPECT_EQ(refused_agents_table({refused(1, "w1", "no"), refused(2, "w2", "no"), refused(3, "w1", "no")}, now_)
+                .render(false),
+            "LAST      WORKER  FROM       TIMES\n"
+            "13:59:53  w1      192.0.2.7  6      no\n"
+            "13:59:53  w2      192.0.2.7  3      no\n");
+}
+
 TEST_F(HistoryViews, TellAnEventInALine) {
   auto started = event("job started", "WAITING", "IN PROGRESS");
   started.request = RequestId{42};

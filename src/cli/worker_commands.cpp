@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/commands.hpp"
+#include "cli/history_views.hpp"
 #include "cli/progress.hpp"
 #include "cli/quoting.hpp"
 #include "cli/text.hpp"
@@ -26,6 +27,10 @@ constexpr Duration kSettlePatience = 90s;
 
 struct WorkerArguments {
   std::string name;
+};
+
+struct ListArguments {
+  bool refused = false;
 };
 
 struct WorkersArguments {
@@ -63,7 +68,33 @@ Task<std::map<std::uint64_t, std::string>> running_owners(Session* session) {
   co_return owners;
 }
 
-Task<int> list_workers(Session* session, WorkerArguments /*none*/) {
+/// Agents that were turned away of late.
+Task<int> list_refused(Session* session) {
+  const client::AuditFilter filter{.since = "7d", .kind = "action refused"};
+  std::vector<client::EventInfo> events;
+  std::uint64_t after = 0;
+  for (bool more = true; more;) {
+    const auto page = session->need(co_await session->api().audit(filter, after));
+    for (std::size_t i = 0; i < page.events.size(); ++i) {
+      if (!is_refused_agent(page.events[i])) continue;
+      if (session->json()) session->print_line(page.lines.at(i));
+      events.push_back(page.events[i]);
+    }
+    more = page.next.has_value();
+    after = page.next.value_or(after);
+  }
+  if (session->json()) co_return 0;
+  const auto table = refused_agents_table(events, session->now());
+  if (table.empty()) {
+    session->note("no agent was turned away in the last 7 days");
+    co_return 0;
+  }
+  session->print(table.render(session->terminal().colour));
+  co_return 0;
+}
+
+Task<int> list_workers(Session* session, ListArguments arguments) {
+  if (arguments.refused) co_return co_await list_refused(session);
   const auto workers = session->need(co_await session->api().list_workers());
   if (session->json()) {
     session->print_line(workers.json);
@@ -224,10 +255,12 @@ void add_names(CLI::App* command, std::vector<std::string>& names) {
 void add_worker_commands(CLI::App* app, CommandLine* line) {
   auto* workers = add_command(app, "workers", "List workers, and take them in and out of service", "boruta workers");
   workers->require_subcommand(0, 1);
-  auto nothing = std::make_shared<WorkerArguments>();
-
-  on_chosen(add_command(workers, "list", "List all workers", "boruta workers list --json"), line, nothing,
-            &list_workers);
+  auto listed = std::make_shared<ListArguments>();
+  auto* list = add_command(workers, "list", "List all workers", "boruta workers list --json");
+  for (auto* command : {workers, list}) {
+    command->add_flag("--refused", listed->refused, "Agents that were turned away in the last 7 days, and why");
+  }
+  on_chosen(list, line, listed, &list_workers);
 
   auto one = std::make_shared<WorkerArguments>();
   auto* show = add_command(workers, "show", "Show all about a worker", "boruta workers show rpi4-01");
@@ -268,7 +301,7 @@ void add_worker_commands(CLI::App* app, CommandLine* line) {
   deregister->add_option("NAME", one->name, "Name or UUID of a worker")->required()->option_text(" ");
   on_chosen(deregister, line, one, &deregister_worker);
 
-  on_chosen(workers, line, nothing, &list_workers);
+  on_chosen(workers, line, listed, &list_workers);
 }
 
 }  // namespace boruta::cli

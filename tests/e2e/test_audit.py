@@ -67,6 +67,8 @@ def test_an_agent_that_is_refused_is_on_record(farm):
         found = [event for event in audit(farm, "--kind", "action refused") if event["Data"]["action"] == "register"]
         time.sleep(0.1)
     assert found[0]["Actor"] == "w2" and f"belongs to worker {first.uuid}" in found[0]["Reason"], found
+    table = farm.boruta(farm.admin(), "workers", "--refused").out
+    assert table.startswith("LAST") and "w2" in table and "127.0.0.1" in table and "belongs to worker" in table, table
 
 
 def test_a_token_for_many_workers_admits_so_many_and_straight_to_service(farm):
