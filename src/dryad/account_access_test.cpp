@@ -242,7 +242,7 @@ TEST_F(AccountAccessTest, PrepareEndsWhatTheLastUserLeft) {
 TEST_F(AccountAccessTest, OutrunsAForkBomb) {
   auto access = make();
   ASSERT_TRUE(access.prepare().has_value());
-  run_as_user("ulimit -u 60; setsid -f sh -c 'f() { f & sleep 0.01; f; }; f' </dev/null >/dev/null 2>&1");
+  run_as_user("prlimit --nproc=60 setsid -f sh -c 'f() { f & sleep 0.01; f; }; f' </dev/null >/dev/null 2>&1");
   const auto uid = account().uid;
   ASSERT_FALSE(processes_of_user(uid).empty());
   const auto ended = access.end_job();
