@@ -322,9 +322,9 @@ class Farm:
         self.started.append(process)
         return process
 
-    def start_server(self, settings="", auth="on", tunnel="", ca=None):
-        """With `ca` the settings have it speak TLS."""
-        self.server = Server(self, settings, auth, free_port_range(), tunnel, ca).start()
+    def start_server(self, settings="", auth="on", tunnel="", ca=None, ports=None):
+        """With `ca` the settings have it speak TLS. `ports`: of tunnels, first and last; else some dozens."""
+        self.server = Server(self, settings, auth, ports or free_port_range(), tunnel, ca).start()
         return self.server
 
     def admin(self):
