@@ -221,6 +221,7 @@ void SimAgent::finish(const dryad::Operation& operation) {
     result.error = "it broke";
   } else if (std::holds_alternative<agent::Prepare>(operation)) {
     world_.clean(uuid_);
+    world_.make_account(uuid_);
     result.username = "boruta-user";
     result.private_key = agent_key();
   } else if (std::holds_alternative<agent::EndJob>(operation)) {

@@ -103,8 +103,9 @@ class World {
   }
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
-  /// A job's user could get into the worker: something of the user may be there from now on.
+  /// A job's user could get into the worker, if it has an account: something of the user may be there from now on.
   void let_in(WorkerUuid worker, RequestId job) {
+    if (!accounts_.contains(worker)) return;
     auto& guests = guests_[worker];
     for (const auto other : guests) {
       if (other != job) {
@@ -117,8 +118,13 @@ class World {
   }
   /// How often somebody was let in.
   [[nodiscard]] std::uint64_t entries() const { return entries_; }
-  /// The worker's agent has removed every user.
-  void clean(WorkerUuid worker) { guests_[worker].clear(); }
+  /// The worker's agent has removed every user, and the account.
+  void clean(WorkerUuid worker) {
+    guests_[worker].clear();
+    accounts_.erase(worker);
+  }
+  /// The worker's agent has made an account.
+  void make_account(WorkerUuid worker) { accounts_.insert(worker); }
   [[nodiscard]] const std::set<RequestId>& guests(WorkerUuid worker) { return guests_[worker]; }
   [[nodiscard]] const std::map<WorkerUuid, std::set<RequestId>>& all_guests() const { return guests_; }
 
@@ -131,6 +137,7 @@ class World {
   bool exit_demanded_ = false;
   Counts counts_;
   std::map<WorkerUuid, std::set<RequestId>> guests_;
+  std::set<WorkerUuid> accounts_;
   std::uint64_t entries_ = 0;
 };
 
