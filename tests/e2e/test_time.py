@@ -11,9 +11,10 @@ LATE = 0.1
 CUT_WITHIN = 5.0
 
 
-def check_job_timeout(farm):
+def check_job_timeout(farm, lease="2s"):
+    """`lease`: long enough for a login."""
     alice = farm.user("alice")
-    number = alice.file({"board": "x"}, Lease="2s")
+    number = alice.file({"board": "x"}, Lease=lease)
     access = alice.acquire(number)
     session = farm.start_ssh(access, "echo in; sleep 1000")
     wait_for(lambda: "in" in session.text(), 10, "the session")
@@ -52,7 +53,7 @@ def test_on_a_busy_machine_too(farm, busy_machine):
     assert busy_machine
     farm.start_server()
     farm.start_dryad("w1", {"board": "x"})
-    check_job_timeout(farm)
+    check_job_timeout(farm, lease="8s")
     check_deadline(farm)
 
 
