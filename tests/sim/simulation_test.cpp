@@ -17,11 +17,13 @@ using Counts = World::Counts;
 constexpr std::uint64_t kFirstSeeds = 12;
 
 /// Seeds that once found something, with what it was.
-constexpr std::array<std::uint64_t, 2> kFoundSomething{
+constexpr std::array<std::uint64_t, 3> kFoundSomething{
     // A tunnel was opened anew to a worker without an account, and its user counted as let in.
     1795858481689491511U,
     // The wall clock was set back by hours, and healing did not set it right: requests waited past the end.
     1795851014586350480U,
+    // The same, of a clock that had been set forward before.
+    1795859788909527209U,
 };
 
 std::string simulate(const Simulation::Options& options, Counts* counts) {

@@ -37,9 +37,12 @@ class VirtualClock final : public runtime::Clock {
   /// Goes to the next entry, unless it lies past `end`, and does it. False: there is none.
   bool step(Instant end);
   /// Wall time is set forward; the server must bear it.
-  void jump_wall(Duration by) { now_.wall += by; }
+  void jump_wall(Duration by) {
+    latest_wall_ = std::max(latest_wall_, now_.wall);
+    now_.wall += by;
+  }
   /// Wall time that was set back is set right: until then deadlines on it stay away for hours.
-  void mend_wall() { now_.wall = std::max(now_.wall, now_.lease); }
+  void mend_wall() { now_.wall = std::max({now_.wall, now_.lease, latest_wall_}); }
 
  private:
   class VirtualTimer;
@@ -63,6 +66,8 @@ class VirtualClock final : public runtime::Clock {
   void drop_first();
 
   Now now_;
+  /// Before it was set back.
+  Instant latest_wall_{};
   std::uint64_t made_ = 0;
   std::vector<Slot> slots_;
   std::vector<std::size_t> free_slots_;
