@@ -69,8 +69,8 @@ Simulation::Options Simulation::rough(std::uint64_t seed) {
                              .double_message = 20,
                              .overtake = 20,
                              .lie = 100},
-                 // Crashes, cuts, lost messages and operations that hang may follow each other for a while.
-                 .cleaned_within = 40min};
+                 // Crashes, cuts and operations that hang may follow each other for a while.
+                 .cleaned_within = 20min};
 }
 
 Simulation::Simulation(Options options)
