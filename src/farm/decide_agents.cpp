@@ -161,7 +161,8 @@ Verdict decide_on(Emitter& out, const RegisterWorker& command) {
                           .instance = command.instance,
                           .ssh_address = command.registration.ssh_address,
                           .generation = command.generation,
-                          .dirty = command.job.has_value(),
+                          // Of its life before it was removed: its agent need not have heard of the job yet.
+                          .dirty = command.job.has_value() || command.prepared,
                           .respond_by = std::nullopt});
   if (command.token && out.farm().tokens().at(*command.token).in_service) {
     const Worker fresh{.uuid = *uuid, .generation = command.generation};

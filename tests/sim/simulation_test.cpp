@@ -17,7 +17,9 @@ using Counts = World::Counts;
 constexpr std::uint64_t kFirstSeeds = 12;
 
 /// Seeds that once found something, with what it was.
-constexpr std::array<std::uint64_t, 3> kFoundSomething{
+constexpr std::array<std::uint64_t, 4> kFoundSomething{
+    // A worker was removed, and came again with a user whose job its agent had not heard of: nobody ended it.
+    1795859921107484709U,
     // A tunnel was opened anew to a worker without an account, and its user counted as let in.
     1795858481689491511U,
     // The wall clock was set back by hours, and healing did not set it right: requests waited past the end.
