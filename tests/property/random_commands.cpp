@@ -110,8 +110,18 @@ farm::CommandBody key_or_record(const RandomStep& step) {
   }
 }
 
+/// For the job of a worker that runs one, if any; now and then the tunnel has gone elsewhere meanwhile.
+farm::MoveTunnel move_tunnel(const RandomStep& step, const farm::Farm& farm) {
+  for (const auto& [uuid, worker] : farm.workers()) {
+    if (!worker.job) continue;
+    const auto port = farm.find_open_request(*worker.job)->job->tunnel_port;
+    return {.id = *worker.job, .port = step.first % 5 == 4 ? std::uint16_t{30'000} : port};
+  }
+  return {.id = some_request(farm, step.first), .port = 30'000};
+}
+
 /// What the server does by itself.
-farm::CommandBody of_server(const RandomStep& step, RequestId id) {
+farm::CommandBody of_server(const RandomStep& step, const farm::Farm& farm) {
   switch (step.second % 4) {
     case 0:
       return farm::StartServer{};
@@ -121,7 +131,7 @@ farm::CommandBody of_server(const RandomStep& step, RequestId id) {
       if (step.first % 4 == 0) return farm::WriteCheckpoint{};
       [[fallthrough]];
     default:
-      return farm::MoveTunnel{.id = id, .port = 30'000};
+      return move_tunnel(step, farm);
   }
 }
 
@@ -279,7 +289,7 @@ farm::Command command_of(const RandomStep& step, const farm::Farm& farm, Now now
     case 29:
       return by_user(key_or_record(step));
     default:
-      return by_server(of_server(step, id));
+      return by_server(of_server(step, farm));
   }
 }
 
