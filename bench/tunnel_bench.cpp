@@ -320,7 +320,8 @@ void report(const std::vector<Way>& ways, double seconds) {
   }
 }
 
-void measure(const fs::path& bin, const fs::path& directory, std::uint16_t port, double seconds) {
+void measure(const fs::path& bin, const fs::path& directory, std::uint16_t port, double seconds,
+             const std::string& only) {
   const Worker worker;
   const auto target = fmt::format("127.0.0.1:{}", worker.port());
   std::vector<Program> others;
@@ -350,6 +351,8 @@ void measure(const fs::path& bin, const fs::path& directory, std::uint16_t port,
   ways.push_back({.name = "boruta, through the agent",
                   .port = agent.tunnel,
                   .pids = {agent.server.pid(), agent.agents.front().pid()}});
+  std::erase_if(ways,
+                [&](const Way& way) { return way.name != "loopback" && way.name.find(only) == std::string::npos; });
   report(ways, seconds);
 }
 
@@ -362,13 +365,15 @@ int main(int argc, char** argv) {
   std::uint16_t port = 28'400;
   app.add_option("--bin", bin, "Where borutad and dryad are");
   app.add_option("--seconds", seconds, "Of each flow");
+  std::string only;
+  app.add_option("--only", only, "Beside the loopback, ways whose names contain this");
   app.add_option("--port", port, "The first of thirty that are free");
   CLI11_PARSE(app, argc, argv);
   std::string directory = fs::temp_directory_path() / "boruta-bench-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) return 1;
   int code = 0;
   try {
-    measure(bin, directory, port, seconds);
+    measure(bin, directory, port, seconds, only);
   } catch (const std::exception& failure) {
     fmt::print(stderr, "{}\n", failure.what());
     code = 1;

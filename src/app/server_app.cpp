@@ -4,15 +4,18 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <thread>
 
 #include "app/backup_socket.hpp"
 #include "app/bootstrap.hpp"
@@ -46,6 +49,8 @@ using namespace std::chrono_literals;
 
 /// How often agents are asked again for what they failed to do.
 constexpr Duration kAskAgainEvery = 30s;
+/// However many cores there are: requests and the store want some too.
+constexpr unsigned kMostTunnelThreads = 4;
 
 int complain(const std::string& text) {
   fmt::print(stderr, "borutad: {}\n", text);
@@ -146,7 +151,7 @@ class Server {
         agents_(&core.coordinator()),
         agent_tunnels_(&core.coordinator(), &agents_),
         agent_boards_(&core.coordinator(), &agents_),
-        relay_(core.context().get_executor(), core.context().get_executor(), &core.clock(), &agent_tunnels_,
+        relay_(core.context().get_executor(), tunnel_threads_.get_executor(), &core.clock(), &agent_tunnels_,
                {.listen_address = config.tunnel_address.empty() ? config.http.host : config.tunnel_address,
                 .dialling = {.mode = config.tunnel_mode}}),
         reconciler_(&core.coordinator(), &agents_, &relay_),
@@ -307,6 +312,7 @@ class Server {
   server::Agents agents_;
   server::AgentTunnels agent_tunnels_;
   server::AgentBoards agent_boards_;
+  asio::thread_pool tunnel_threads_{std::clamp(std::thread::hardware_concurrency(), 1U, kMostTunnelThreads)};
   tunnel::Relay relay_;
   server::Reconciler reconciler_;
   server::HealthChecks health_checks_;

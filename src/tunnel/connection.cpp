@@ -1,11 +1,9 @@
 #include "tunnel/connection.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include "base/limits.hpp"
 #include "runtime/tcp_options.hpp"
@@ -19,8 +17,8 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
-Connection::Connection(Buffers* buffers, Socket user, std::shared_ptr<Counters> counters)
-    : buffers_(*buffers),
+Connection::Connection(SpareSplices* splices, Socket user, std::shared_ptr<Counters> counters)
+    : splices_(*splices),
       user_(std::move(user)),
       worker_{.socket = Socket(user_.get_executor()), .pipe = nullptr},
       counters_(std::move(counters)) {}
@@ -36,50 +34,19 @@ Task<void> Connection::run() {
     co_await runtime::join_socket_and_pipe(&user_, worker_.pipe, limits::kTunnelChunkBytes, counters_.get());
   } else {
     runtime::set_relay_options(worker_.socket);
-    buffers_.begin_connection();
     co_await (relay(&user_, &worker_.socket, &counters_->from_socket) &&
               relay(&worker_.socket, &user_, &counters_->from_pipe));
-    buffers_.end_connection();
   }
   close();
 }
 
 Task<void> Connection::relay(Socket* from, Socket* to, std::atomic<std::uint64_t>* counter) {
   while (true) {
-    bool open = false;
-    if (buffers_.splices()) {
-      auto splice = buffers_.take_splice();
-      open = co_await move_on(splice.get(), from, to, counter);
-      if (open) buffers_.give_back(std::move(splice));
-    } else {
-      auto buffer = buffers_.take();
-      open = co_await pass_on(from, to, buffer.get(), counter);
-      buffers_.give_back(std::move(buffer));
-    }
-    if (!open) co_return;
+    auto splice = splices_.take();
+    if (!co_await move_on(splice.get(), from, to, counter)) co_return;
+    splices_.give_back(std::move(splice));
     const auto [error] = co_await from->async_wait(Socket::wait_read, kAsTuple);
     if (error) co_return close();
-  }
-}
-
-Task<bool> Connection::pass_on(Socket* from, Socket* to, std::byte* buffer, std::atomic<std::uint64_t>* counter) {
-  while (true) {
-    error_code error;
-    const auto read = from->read_some(asio::buffer(buffer, buffers_.bytes()), error);
-    if (error == asio::error::would_block) co_return true;
-    if (error == asio::error::eof) {
-      // Only this direction has ended: the other may still have much to say.
-      to->shutdown(Socket::shutdown_send, error);
-      co_return false;
-    }
-    if (error) {
-      close();
-      co_return false;
-    }
-    *counter += read;
-    const auto [broken, written] = co_await asio::async_write(*to, asio::buffer(buffer, read), kAsTuple);
-    // What `to` said before it broke still reaches `from`, and then ends this connection.
-    if (broken) co_return false;
   }
 }
 
@@ -89,6 +56,7 @@ Task<bool> Connection::move_on(Splice* splice, Socket* from, Socket* to, std::at
   if (moved) {
     *counter += *moved;
     if (*moved > 0) co_return true;
+    // Only this direction has ended: the other may still have much to say.
     error_code ignored;
     to->shutdown(Socket::shutdown_send, ignored);
     co_return false;

@@ -8,22 +8,22 @@
 
 #include "runtime/byte_pipe.hpp"
 #include "runtime/task.hpp"
-#include "tunnel/buffers.hpp"
 #include "tunnel/dialer.hpp"
+#include "tunnel/spare_splices.hpp"
 
 namespace boruta::tunnel {
 
 /// One user's connection and its other half to the worker.
-/// Bounded: each direction holds one buffer at most, and reads on only when that is written; a stalled reader thus
-/// stalls the sender.
-/// Thread: until `run`, the coordinator's strand; then the executor of `user`, a strand, but for `cut`.
+/// Bounded: each direction holds what one splice moves at most, and reads on only when that is written; a stalled
+/// reader thus stalls the sender. Thread: until `run`, the coordinator's strand; then the executor of `user`, a strand,
+/// but for `cut`.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = asio::ip::tcp::socket;
   /// The user is the socket's side, the worker the pipe's.
   using Counters = runtime::ByteCounters;
 
-  Connection(Buffers* buffers, Socket user, std::shared_ptr<Counters> counters);
+  Connection(SpareSplices* splices, Socket user, std::shared_ptr<Counters> counters);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -40,12 +40,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   Task<void> relay(Socket* from, Socket* to, std::atomic<std::uint64_t>* counter);
   /// Passes on what can be read now. False when `from` has ended or one side is broken.
-  Task<bool> pass_on(Socket* from, Socket* to, std::byte* buffer, std::atomic<std::uint64_t>* counter);
-  /// The same inside the kernel.
   Task<bool> move_on(Splice* splice, Socket* from, Socket* to, std::atomic<std::uint64_t>* counter);
   void close();
 
-  Buffers& buffers_;
+  SpareSplices& splices_;
   Socket user_;
   WorkerEnd worker_;
   std::shared_ptr<Counters> counters_;

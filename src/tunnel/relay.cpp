@@ -70,7 +70,6 @@ Relay::Relay(asio::any_io_executor strand, asio::any_io_executor io, runtime::Cl
       clock_(*clock),
       options_(std::move(options)),
       dialer_(clock, routes, options_.dialling),
-      buffers_(options_.buffer_bytes, options_.splice_from),
       tasks_(strand_) {}
 
 Relay::~Relay() = default;
@@ -170,7 +169,7 @@ void Relay::admit(const std::shared_ptr<Tunnel>& tunnel, tcp::socket user) {
     return;
   }
   const auto number = ++tunnel->accepted;
-  auto connection = std::make_shared<Connection>(&buffers_, std::move(user), tunnel->counters);
+  auto connection = std::make_shared<Connection>(&splices_, std::move(user), tunnel->counters);
   tunnel->connections.emplace(number, Tunnel::Live{.connection = std::move(connection)});
   tasks_.spawn("tunnel connection", serve(tunnel, number));
 }

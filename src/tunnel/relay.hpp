@@ -14,8 +14,8 @@
 #include "runtime/clock.hpp"
 #include "runtime/task.hpp"
 #include "server/tunnels.hpp"
-#include "tunnel/buffers.hpp"
 #include "tunnel/dialer.hpp"
+#include "tunnel/spare_splices.hpp"
 
 namespace boruta::tunnel {
 
@@ -27,10 +27,6 @@ struct Options {
   Dialer::Options dialling;
   /// At one time; one more is closed at once.
   std::size_t connections_per_job = limits::kTunnelConnectionsPerJob;
-  /// Held by each direction through which bytes flow.
-  std::size_t buffer_bytes = std::size_t{256} * 1024;
-  /// From so many dialled connections on, bytes are moved inside the kernel.
-  std::size_t splice_from = 8;
 };
 
 /// Listens on each running job's port and relays TCP between its users and its worker.
@@ -74,7 +70,7 @@ class Relay final : public server::Tunnels, public server::TunnelWatch {
   runtime::Clock& clock_;
   Options options_;
   Dialer dialer_;
-  Buffers buffers_;
+  SpareSplices splices_;
   std::unordered_map<RequestId, std::shared_ptr<Tunnel>> tunnels_;
   /// Without what the open tunnels carried.
   server::TunnelTotals totals_;
