@@ -194,6 +194,8 @@ void Coordinator::update_keys(const match::Step& step, Secret secret, store::Eve
   for (const auto& event : step.events) {
     const auto* prepared = std::get_if<farm::WorkerPrepared>(&event.body);
     if (prepared == nullptr) continue;
+    // Whom it was matched with at once may have keys of their own.
+    if (!needs_key(engine_.farm(), prepared->uuid)) break;
     batch.put_keys.push_back(store::StoredKey{.worker = prepared->uuid, .pem = secret});
     keys_.insert_or_assign(prepared->uuid, std::move(secret));
     break;  // a step prepares one worker at most
