@@ -230,8 +230,10 @@ class Applier {
 
   void operator()(const JobKeysChanged& event) {
     change_job(event.id, [](Job& job) { job.granted = false; });
-    change(farm_.find_open_request(event.id)->job->worker,
-           [&](Worker& worker) { worker.respond_by = event.respond_by; });
+    change(farm_.find_open_request(event.id)->job->worker, [&](Worker& worker) {
+      worker.respond_by = event.respond_by;
+      worker.generation = std::max(worker.generation, event.generation);
+    });
   }
 
   void operator()(const JobPaused& event) {

@@ -41,7 +41,8 @@ void renew_grants(Emitter& out, UserId user) {
     const auto* worker = out.farm().find_worker(request->job->worker);
     out.add(JobKeysChanged{
         .id = id,
-        .respond_by = worker->connected ? std::optional(out.now().lease + out.policy().grant_within) : std::nullopt});
+        .respond_by = worker->connected ? std::optional(out.now().lease + out.policy().grant_within) : std::nullopt,
+        .generation = Generation{worker->generation.value + 1}});
   }
 }
 

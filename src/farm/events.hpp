@@ -334,6 +334,9 @@ struct JobKeysChanged {
   RequestId id;
   /// Nothing while the agent is away.
   std::optional<Instant> respond_by;
+  /// The worker's from now on, so that an answer to the keys before is told from one to these. Journals of old have
+  /// none: it stayed as it was.
+  Generation generation;
 
   friend bool operator==(const JobKeysChanged&, const JobKeysChanged&) = default;
 };

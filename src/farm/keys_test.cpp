@@ -105,6 +105,20 @@ TEST(UserKeys, ThatChangeDuringAJobAreToldToItsAgent) {
   EXPECT_EQ(farm.worker("w").state, WorkerState::kFailed) << "an agent that does not answer cannot be trusted with it";
 }
 
+TEST(UserKeys, ThatChangeDuringAGrantAreNotTakenForItsKeys) {
+  FarmFixture farm;
+  farm.act("alice", key_named("laptop"));
+  farm.act("alice", key_named("desk"));
+  farm.make_idle("w");
+  const auto id = farm.create("alice");
+  const FinishGrant answer{.uuid = farm.worker("w").uuid, .generation = farm.worker("w").generation, .error = {}};
+  EXPECT_EQ(farm.act("alice", RemoveUserKey{.id = {1}}), "");
+  EXPECT_EQ(farm.act("server", answer), "");
+  EXPECT_FALSE(farm.job(id).granted) << "the removed key still opens the worker";
+  farm.grant_ok("w");
+  EXPECT_TRUE(farm.job(id).granted);
+}
+
 TEST(UserKeys, ThatChangeWhileTheAgentIsAwayAreToldWhenItIsBack) {
   FarmFixture farm;
   farm.act("alice", key_named("laptop"));

@@ -189,7 +189,10 @@ Task<HttpResponse> Api::acquire_worker(const Call* call) {
   if (!id) co_return refused(id.error());
   const auto wait = decode_wait(call->request->query);
   if (!wait) co_return refused(wait.error());
-  const auto access = co_await coordinator_.acquire(call->actor, *id, *wait);
+  auto identify = [this, token = token_of(*call->request), address = call->actor.address] {
+    return this->identify(token, address, clock_.now());
+  };
+  const auto access = co_await coordinator_.acquire(std::move(identify), *id, *wait);
   if (!access) co_return refused(access.error());
   auto response = json_response();
   response.secret = true;

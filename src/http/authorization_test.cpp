@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -128,6 +129,24 @@ class Callers {
     return harness_.call(method, target, body, headers);
   }
 
+  /// Waits for access to alice's request that no worker fits yet.
+  void start_waiting(const std::string& who) {
+    harness_.start("POST", "/api/v1/reqs/2/acquire_worker", {}, {{"Authorization", tokens_.at(who)}});
+    EXPECT_FALSE(harness_.is_answered());
+  }
+  /// Brings a worker for that request, which is prepared and matched at once.
+  WorkerUuid serve_waiting() {
+    const auto worker = harness_.add_worker("fa4e0000-0000-4000-8000-000000000002", {{"board", "none"}});
+    EXPECT_TRUE(harness_.submit(farm::SetWorkerState{.uuid = worker, .state = farm::WorkerState::kIdle}));
+    harness_.run_agents();
+    EXPECT_EQ(harness_.farm().find_open_request(RequestId{2})->job->worker, worker);
+    return worker;
+  }
+  [[nodiscard]] TokenId token_of(const std::string& who) {
+    const Secret token(tokens_.at(who).substr(std::string_view("Bearer ").size()));
+    return harness_.farm().find_token(server::hash_of(token))->id;
+  }
+
   [[nodiscard]] ApiHarness& harness() { return harness_; }
 
  private:
@@ -191,6 +210,30 @@ TEST(Authorization, IsAsTheTableSaysForEveryRouteAndCaller) {
       EXPECT_EQ(answer.body.find("PRIVATE KEY"), std::string::npos);
     }
   }
+}
+
+TEST(Authorization, OfAccessEndsWithTheTokenOfWhoeverWaits) {
+  Callers callers;
+  callers.start_waiting("alice");
+  EXPECT_TRUE(callers.harness().submit(farm::RevokeToken{.id = callers.token_of("alice")}));
+  callers.serve_waiting();
+  EXPECT_EQ(callers.harness().answered().status, 401U);
+}
+
+TEST(Authorization, OfAccessEndsWithTheAdminWhoWaits) {
+  Callers callers;
+  callers.start_waiting("admin");
+  EXPECT_TRUE(callers.harness().submit(farm::DeleteUser{.name = "root"}));
+  callers.serve_waiting();
+  EXPECT_EQ(callers.harness().answered().status, 401U);
+}
+
+TEST(Authorization, ByRegisteredKeysLeavesNoMadeKeyInTheStore) {
+  Callers callers;
+  const auto worker = callers.serve_waiting();
+  ASSERT_TRUE(callers.harness().farm().find_open_request(RequestId{2})->job->own_keys);
+  const auto stored = callers.harness().committer().journal().load();
+  EXPECT_FALSE(std::ranges::any_of(stored->keys, [&](const auto& key) { return key.worker == worker; }));
 }
 
 TEST(Authorization, OfAccessIsTheOwnersAndAdmins) {

@@ -194,6 +194,8 @@ void Coordinator::update_keys(const match::Step& step, Secret secret, store::Eve
   for (const auto& event : step.events) {
     const auto* prepared = std::get_if<farm::WorkerPrepared>(&event.body);
     if (prepared == nullptr) continue;
+    // Whom it was matched with at once may have keys of their own.
+    if (!needs_key(engine_.farm(), prepared->uuid)) break;
     batch.put_keys.push_back(store::StoredKey{.worker = prepared->uuid, .pem = secret});
     keys_.insert_or_assign(prepared->uuid, std::move(secret));
     break;  // a step prepares one worker at most
@@ -258,16 +260,20 @@ Task<bool> Coordinator::wait_for_change(RequestId id, std::optional<Instant> unt
   co_return changed;
 }
 
-Task<std::expected<Access, Refusal>> Coordinator::acquire(farm::Actor actor, RequestId id,
+Task<std::expected<Access, Refusal>> Coordinator::acquire(Identify identify, RequestId id,
                                                           std::optional<Duration> wait) {
-  co_return co_await asio::co_spawn(strand_, acquire_on_strand(std::move(actor), id, wait), asio::use_awaitable);
+  co_return co_await asio::co_spawn(strand_, acquire_on_strand(std::move(identify), id, wait), asio::use_awaitable);
 }
 
-Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(farm::Actor actor, RequestId id,
+Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(Identify identify, RequestId id,
                                                                     std::optional<Duration> wait) {
   const auto until = wait ? std::optional(clock_.now().lease + *wait) : std::nullopt;
+  farm::Actor actor;
   while (true) {
     if (stopping_) co_return std::unexpected(server_stops());
+    auto identified = identify();
+    if (!identified) co_return std::unexpected(std::move(identified.error()));
+    actor = std::move(*identified);
     if (auto allowed = farm::check_owner(engine_.farm(), actor, id); !allowed)
       co_return std::unexpected(allowed.error());
     const auto request = engine_.farm().find_request(id);

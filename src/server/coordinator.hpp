@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -121,10 +122,13 @@ class Coordinator {
     co_return std::move(result);
   }
 
+  /// Says who asks, or why nobody does any more: users are deleted and tokens revoked while somebody waits.
+  using Identify = std::function<std::expected<farm::Actor, Refusal>()>;
+
   /// Waits while the request is WAITING (at most `wait`, for ever if none), then until access is ready; prolongs it
-  /// and returns how to get in. Access is checked before and after the wait. kNotAssigned when the request leaves
-  /// WAITING any other way or the wait passes. Obeys cancellation.
-  Task<std::expected<Access, Refusal>> acquire(farm::Actor actor, RequestId id, std::optional<Duration> wait);
+  /// and returns how to get in. Who asks, and whether they may, is asked on the strand before and after each wait.
+  /// kNotAssigned when the request leaves WAITING any other way or the wait passes. Obeys cancellation.
+  Task<std::expected<Access, Refusal>> acquire(Identify identify, RequestId id, std::optional<Duration> wait);
 
   /// Durable events, for histories.
   Task<std::expected<farm::Events, Refusal>> read_events(store::EventQuery query);
@@ -156,7 +160,7 @@ class Coordinator {
   /// Why nothing can be changed by `actor` now, whatever it is.
   [[nodiscard]] std::optional<Refusal> refuse_now(const farm::Actor& actor) const;
   Executed execute(const farm::Command& command, Secret secret);
-  Task<std::expected<Access, Refusal>> acquire_on_strand(farm::Actor actor, RequestId id, std::optional<Duration> wait);
+  Task<std::expected<Access, Refusal>> acquire_on_strand(Identify identify, RequestId id, std::optional<Duration> wait);
   /// The worker that registers stands prepared, and its key was not loaded: a backup has none.
   [[nodiscard]] bool key_lost(const farm::RegisterWorker& hello) const;
   void carry(match::Step step, Secret secret, Now now);

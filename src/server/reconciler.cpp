@@ -1,7 +1,6 @@
 #include "server/reconciler.hpp"
 
 #include <algorithm>
-#include <functional>
 
 #include "runtime/log.hpp"
 
@@ -24,14 +23,6 @@ std::vector<std::string> public_keys_for(const farm::Farm& farm, const farm::Req
   if (!request.job->own_keys) return keys;
   for (const auto* key : farm.keys_of(request.owner)) keys.push_back(key->public_key);
   return keys;
-}
-
-std::size_t details_of(const agent::Command& command) {
-  std::size_t sum = 0;
-  if (const auto* grant = std::get_if<agent::Grant>(&command.body)) {
-    for (const auto& key : grant->public_keys) sum = sum * 31 + std::hash<std::string>{}(key);
-  }
-  return sum;
 }
 
 }  // namespace
@@ -106,10 +97,7 @@ void Reconciler::reconcile_agent(WorkerUuid uuid) {
     said_.erase(uuid);
     return;
   }
-  const Said said{.session = *session,
-                  .generation = command->generation,
-                  .kind = agent::kind_of(*command),
-                  .details = details_of(*command)};
+  const Said said{.session = *session, .generation = command->generation, .kind = agent::kind_of(*command)};
   const auto [last, fresh] = said_.try_emplace(uuid, said);
   if (!fresh && last->second == said) return;
   last->second = said;

@@ -30,8 +30,6 @@ class Reconciler final : public Listener {
     Agents::Session session = 0;
     Generation generation;
     agent::CommandKind kind{};
-    /// Of what else matters in it: the keys of a Grant.
-    std::size_t details = 0;
 
     friend bool operator==(const Said&, const Said&) = default;
   };

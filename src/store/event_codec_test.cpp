@@ -93,8 +93,8 @@ TEST(EventCodec, KeepsTheStoredFormOfWorkersUsersAndActors) {
       R"(user_key_added {"key_id":1,"user_id":2,"name":"laptop","public_key":"ssh-ed25519 AAAA",)"
       R"("fingerprint":"SHA256:x"})");
   EXPECT_EQ(encoded(farm::UserKeyRemoved{.id = {1}}), R"(user_key_removed {"key_id":1})");
-  EXPECT_EQ(encoded(farm::JobKeysChanged{.id = RequestId{7}, .respond_by = Instant(7s)}),
-            R"(job_keys_changed {"request_id":7,"respond_by_ns":7000000000})");
+  EXPECT_EQ(encoded(farm::JobKeysChanged{.id = RequestId{7}, .respond_by = Instant(7s), .generation = {5}}),
+            R"(job_keys_changed {"request_id":7,"respond_by_ns":7000000000,"generation":5})");
   EXPECT_EQ(encoded(farm::TokenUsed{.id = TokenId{4}}), R"(token_used {"token_id":4})");
   EXPECT_EQ(encoded(farm::ActionRefused{.action = "POST /x", .code = "forbidden", .reason = "no", .times = 3}),
             R"(action_refused {"action":"POST /x","code":"forbidden","reason":"no","times":3})");

@@ -401,6 +401,7 @@ struct Fields<farm::JobKeysChanged> {
   static void each(auto& field, auto& event) {
     field("request_id", event.id);
     field("respond_by_ns", event.respond_by);
+    field.or_default("generation", event.generation);
   }
 };
 

@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <tuple>
+#include <algorithm>
 
 #include "farm/invariants.hpp"
 #include "property/naive_model.hpp"
 #include "property/replay.hpp"
+#include "server/access.hpp"
 
 namespace boruta::sim {
 namespace {
@@ -64,15 +65,50 @@ void Invariants::acknowledged(const farm::Events& events) {
   world_.violate(fmt::format("event {} was acknowledged and is not durable", events.back().seq.value));
 }
 
-void Invariants::access_given(RequestId id, const server::Access& access) {
+void Invariants::logged_in(const Secret& token, const farm::Actor& actor, Instant wall) {
+  const auto user = known_.users.find(actor.user);
+  const bool admin = user != known_.users.end() && user->second.role == farm::Role::kAdmin;
+  if (user == known_.users.end() || user->second.deleted || user->second.name != actor.name ||
+      admin != (actor.kind == farm::Actor::Kind::kAdmin)) {
+    world_.violate(fmt::format("somebody is taken for {}, who is none", actor.name));
+  }
+  if (!policy_.access_control) return;
+  const auto* shown = known_.find_token(server::hash_of(token));
+  if (shown == nullptr || shown->revoked || shown->user != actor.user || (shown->expires && *shown->expires <= wall)) {
+    world_.violate(fmt::format("somebody is taken for {} by a token that opens nothing", actor.name));
+  }
+}
+
+void Invariants::obeyed(const farm::Actor& actor, std::optional<RequestId> id) {
+  if (actor.kind == farm::Actor::Kind::kAdmin) return;
+  if (!id) {
+    world_.violate(fmt::format("{} was obeyed as if an admin", actor.name));
+    return;
+  }
+  const auto& requests = world_.disk().requests();
+  const auto request = requests.find(*id);
+  if (request == requests.end() || request->second.owner == actor.user) return;
+  world_.violate(fmt::format("{} was obeyed, whose {} is not", actor.name, name_of(*id)));
+}
+
+void Invariants::access_given(const Secret& token, const farm::Actor& actor, RequestId id,
+                              const server::Access& access) {
   promises_[id].in_progress = true;
+  obeyed(actor, id);
+  const auto now = world_.clock().now().lease;
+  const auto* shown = policy_.access_control ? known_.find_token(server::hash_of(token)) : nullptr;
+  const auto revoked = shown == nullptr ? revoked_at_.end() : revoked_at_.find(shown->id);
+  if (revoked != revoked_at_.end() && revoked->second < now) {
+    world_.violate(fmt::format("access to {} was handed out for a token that was revoked", name_of(id)));
+  }
   const auto& requests = world_.disk().requests();
   const auto request = requests.find(id);
   const bool known = request != requests.end() && request->second.job;
   if (!known || request->second.job->worker != access.worker) {
     world_.violate(fmt::format("access to {} was handed out that was not durable", name_of(id)));
   }
-  if (access.private_key.reveal() != agent_key().reveal()) {
+  const bool own_keys = known && request->second.job->own_keys;
+  if (access.private_key.reveal() != (own_keys ? "" : agent_key().reveal())) {
     world_.violate(fmt::format("access to {} was handed out with a key that opens nothing", name_of(id)));
   }
 }
@@ -85,21 +121,14 @@ void Invariants::server_ends(const farm::Farm& farm) {
 void Invariants::server_started(const farm::Rows& durable) {
   check_promises();
   if (durable.last_event < acknowledged_) world_.violate("events that were acknowledged are lost");
-  open_.clear();
-  workers_.clear();
+  known_.begin(durable);
   worker_states_.clear();
   for (const auto& request : durable.requests) {
     request_states_[request.id] = to_string(request.state);
-    if (!farm::is_terminal(request.state)) {
-      open_.emplace(request.id, request);
-    } else if (request.job) {
-      if (!ended_at_.contains(request.id)) note_end(request.id);
-    }
+    if (farm::is_terminal(request.state) && request.job && !ended_at_.contains(request.id)) note_end(request.id);
   }
-  for (const auto& worker : durable.workers) {
-    workers_.emplace(worker.uuid, worker);
-    worker_states_[worker.uuid] = to_string(worker.state);
-  }
+  for (const auto& worker : durable.workers) worker_states_[worker.uuid] = to_string(worker.state);
+  note_revoked();
 }
 
 void Invariants::on_durable(const farm::Events& events, const farm::Touched& /*touched*/) {
@@ -129,65 +158,123 @@ void Invariants::follow(const farm::Event& event) {
   if (const auto transition = farm::worker_transition_of(event.body); transition && worker) {
     step(worker_states_[*worker], *worker, *transition, legal_for_workers());
   }
-  if (const auto* created = std::get_if<farm::RequestCreated>(&event.body)) {
-    open_.emplace(created->id, farm::Request{.id = created->id,
-                                             .owner = created->owner,
-                                             .priority = created->priority,
-                                             .demand = std::make_shared<const Demand>(
-                                                 Demand{.caps = created->caps, .requirements = created->requirements}),
-                                             .valid_after = created->valid_after,
-                                             .deadline = created->deadline,
-                                             .job = std::nullopt,
-                                             .reason = {}});
-  } else if (const auto* updated = std::get_if<farm::RequestUpdated>(&event.body)) {
-    open_.at(updated->id).priority = updated->priority;
+  check_rights(event);
+  check_ceilings(event);
+  if (const auto* started = std::get_if<farm::JobStarted>(&event.body)) {
+    check_start(*started, event.at);
   } else if (const auto* ended = std::get_if<farm::RequestEnded>(&event.body)) {
-    open_.erase(ended->id);
     note_end(ended->id);
-  } else if (const auto* started = std::get_if<farm::JobStarted>(&event.body)) {
-    follow(*started, event.at);
-  } else if (const auto* registered = std::get_if<farm::WorkerRegistered>(&event.body)) {
-    workers_.emplace(registered->uuid,
-                     farm::Worker{.uuid = registered->uuid, .registration = registered->registration});
-  } else if (const auto* connected = std::get_if<farm::WorkerConnected>(&event.body)) {
-    workers_.at(connected->uuid).connected = true;
-  } else if (const auto* disconnected = std::get_if<farm::WorkerDisconnected>(&event.body)) {
-    workers_.at(disconnected->uuid).connected = false;
-  } else if (std::holds_alternative<farm::ServerStarted>(event.body)) {
-    for (auto& [uuid, known] : workers_) known.connected = false;
   } else if (const auto* left = std::get_if<farm::WorkerDeregistered>(&event.body)) {
-    workers_.erase(left->uuid);
     worker_states_.erase(left->uuid);
   } else if (const auto* prolonged = std::get_if<farm::JobProlonged>(&event.body)) {
-    const auto& job = open_.at(prolonged->id).job;
+    const auto& job = known_.open.at(prolonged->id).job;
     if (!job || prolonged->timeout > job->timeout_max) {
       world_.violate(fmt::format("the job of {} is prolonged past its maximum", name_of(prolonged->id)));
     }
-  } else if (const auto* resumed = std::get_if<farm::JobResumed>(&event.body)) {
-    open_.at(resumed->id).job->timeout_max = resumed->timeout_max;
+  }
+  known_.follow(event);
+  if (std::holds_alternative<farm::TokenRevoked>(event.body) || std::holds_alternative<farm::UserDeleted>(event.body)) {
+    note_revoked();
   }
 }
 
-/// Nobody more important, or as important and earlier, was ready for that worker and left waiting.
-void Invariants::follow(const farm::JobStarted& event, Instant at) {
-  const auto& worker = workers_.at(event.worker);
+/// Whoever changed something was there, and either an admin or somebody whose own it is.
+void Invariants::check_rights(const farm::Event& event) {
+  const auto& actor = event.actor;
+  if (actor.kind != farm::Actor::Kind::kUser && actor.kind != farm::Actor::Kind::kAdmin) return;
+  const auto user = known_.users.find(actor.user);
+  if (user == known_.users.end() || user->second.deleted) {
+    world_.violate(fmt::format("{}: by {}, who is not there", farm::kind_of(event.body), actor.name));
+  } else if (user->second.role != farm::Role::kAdmin && !is_own(event)) {
+    world_.violate(fmt::format("{}: by {}, who may not do that", farm::kind_of(event.body), actor.name));
+  }
+}
+
+/// What users may do that are no admins, and what follows from it.
+bool Invariants::is_own(const farm::Event& event) const {
+  const auto user = event.actor.user;
+  const auto is_of = [user](const auto& known, auto id, auto owner) {
+    const auto found = known.find(id);
+    return found != known.end() && owner(found->second) == user;
+  };
+  const auto token_owner = [](const farm::Token& token) { return token.user; };
+  const auto itself = [](UserId owner) { return owner; };
+  if (const auto* created = std::get_if<farm::RequestCreated>(&event.body)) return created->owner == user;
+  if (const auto* given = std::get_if<farm::TokenCreated>(&event.body)) return given->user == user;
+  if (const auto* revoked = std::get_if<farm::TokenRevoked>(&event.body)) {
+    return is_of(known_.tokens, revoked->id, token_owner);
+  }
+  if (const auto* used = std::get_if<farm::TokenUsed>(&event.body)) return is_of(known_.tokens, used->id, token_owner);
+  if (const auto* added = std::get_if<farm::UserKeyAdded>(&event.body)) return added->user == user;
+  if (const auto* removed = std::get_if<farm::UserKeyRemoved>(&event.body)) {
+    return is_of(known_.keys, removed->id, itself);
+  }
+  if (const auto* changed = std::get_if<farm::WorkerStateChanged>(&event.body)) {
+    return changed->from == farm::WorkerState::kRunning && is_of(known_.last_served, changed->uuid, itself);
+  }
+  const auto request = farm::request_of(event.body);
+  return request && is_of(known_.open, *request, [](const farm::Request& known) { return known.owner; });
+}
+
+/// Nobody gets more than the ceilings of that moment let them have.
+void Invariants::check_ceilings(const farm::Event& event) {
+  const auto check_priority = [&](RequestId id, farm::Priority priority, farm::Priority before) {
+    if (event.actor.kind != farm::Actor::Kind::kUser || priority == before) return;
+    if (priority >= known_.priority_ceiling(event.actor.user)) return;
+    world_.violate(fmt::format("{} has a priority above the ceiling of its owner", name_of(id)));
+  };
+  if (const auto* created = std::get_if<farm::RequestCreated>(&event.body)) {
+    check_priority(created->id, created->priority, {});
+    if (known_.beyond(&farm::Ceilings::waiting, created->owner).value_or(-1) >= 0) {
+      world_.violate(fmt::format("{} is one more than may wait", name_of(created->id)));
+    }
+  } else if (const auto* updated = std::get_if<farm::RequestUpdated>(&event.body)) {
+    check_priority(updated->id, updated->priority, known_.open.at(updated->id).priority);
+  } else if (const auto* started = std::get_if<farm::JobStarted>(&event.body)) {
+    if (is_held(known_.open.at(started->id).owner)) {
+      world_.violate(fmt::format("{} is one more than may run", name_of(started->id)));
+    }
+  }
+}
+
+bool Invariants::is_held(UserId owner) const {
+  return known_.beyond(&farm::Ceilings::running, owner).value_or(-1) >= 0;
+}
+
+/// Whether `left`, as ready as `right`, is served first at `at` on the wall clock. Uses that are nearly equal may be
+/// rounded either way: then neither is.
+bool Invariants::comes_before(const farm::Request& left, const farm::Request& right, Instant at) const {
+  if (left.priority != right.priority) return left.priority < right.priority;
+  if (policy_.order == farm::QueueOrder::kFifo || left.owner == right.owner) return left.id < right.id;
+  const auto difference = known_.use(left.owner, at) - known_.use(right.owner, at);
+  constexpr double kRounding = 1e-3;
+  return difference < -kRounding || (difference == 0 && left.id < right.id);
+}
+
+/// Nobody who comes first was ready for that worker and left waiting.
+void Invariants::check_start(const farm::JobStarted& event, Instant at) {
+  const auto& worker = known_.workers.at(event.worker);
   if (!worker.connected) {
     world_.violate(fmt::format("{} starts on {}, which is not connected", name_of(event.id), name_of(event.worker)));
   }
-  auto& started = open_.at(event.id);
-  const auto rank = [](const farm::Request& request) { return std::tuple(request.priority, request.id); };
-  for (const auto& [id, other] : open_) {
-    if (other.job || id == event.id || rank(started) < rank(other)) continue;
+  const auto& started = known_.open.at(event.id);
+  if (!known_.admits(worker, started.owner)) {
+    world_.violate(fmt::format("{} starts on {}, which serves others", name_of(event.id), name_of(event.worker)));
+  }
+  for (const auto& [id, other] : known_.open) {
+    if (other.job || id == event.id || !comes_before(other, started, at)) continue;
     // What became ready in that very moment may have come too late.
     if (other.valid_after.at + std::chrono::seconds(1) > at) continue;
-    if (!meets(worker.registration.caps, *other.demand)) continue;
+    if (!meets(worker.registration.caps, *other.demand) || !known_.admits(worker, other.owner)) continue;
+    if (is_held(other.owner)) continue;
     world_.violate(fmt::format("{} goes before {} on {}", name_of(event.id), name_of(id), name_of(event.worker)));
   }
-  started.job = farm::Job{.worker = event.worker,
-                          .timeout = event.timeout,
-                          .timeout_max = event.timeout_max,
-                          .claim_by = std::nullopt,
-                          .paused_since = std::nullopt};
+}
+
+void Invariants::note_revoked() {
+  for (const auto& [id, token] : known_.tokens) {
+    if (token.revoked) revoked_at_.try_emplace(id, world_.clock().now().lease);
+  }
 }
 
 void Invariants::check(const farm::Farm& farm) {
@@ -199,6 +286,19 @@ void Invariants::check(const farm::Farm& farm) {
     if (worker.state == farm::WorkerState::kIdle && !world_.guests(uuid).empty()) {
       world_.violate(fmt::format("{} is IDLE and something of a user is left on it", name_of(uuid)));
     }
+    if (worker.job) check_keys(farm, uuid, *farm.find_open_request(*worker.job));
+  }
+}
+
+/// What opens the worker of a job that was granted is the owner's still.
+void Invariants::check_keys(const farm::Farm& farm, WorkerUuid uuid, const farm::Request& request) {
+  if (!request.job->own_keys || !request.job->granted) return;
+  for (const auto& opener : world_.openers(uuid)) {
+    const auto registered = farm.keys_of(request.owner);
+    const auto is_opener = [&opener](const farm::UserKey* key) { return key->public_key == opener; };
+    if (std::ranges::any_of(registered, is_opener)) continue;
+    world_.violate(
+        fmt::format("the key {} opens {} of {} and is not its owner's", opener, name_of(uuid), name_of(request.id)));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "server/coordinator.hpp"
+#include "sim/known.hpp"
 #include "sim/world.hpp"
 
 namespace boruta::sim {
@@ -18,24 +19,33 @@ namespace boruta::sim {
 /// Of the state, after every event: what farm::check_invariants asks (one job a worker, one worker a request, RUNNING
 /// if and only if there is a job, leases within their bounds, …); no ready request waits while a connected worker that
 /// could serve it idles; a worker that is IDLE has nothing of a user left on it.
+/// A job whose owner has keys of their own is opened by none but those, once it is granted.
 /// Of the events, once they are durable: only legal transitions, each from the state that the last one led to; jobs
-/// start on connected workers only, in the order of priority and age; no job is prolonged past its maximum.
-/// Of users: what was acknowledged is durable then, and there after every restart; nothing is filed twice under one
-/// key; access is handed out only to jobs that are durable, with the key that the worker's agent made. Of time: a
+/// start on connected workers only, whose groups admit the owner, in the order of priority, in a fair queue of the
+/// owners' use, and age, whoever is at a ceiling left out; nobody gets beyond a ceiling; no job is prolonged past its
+/// maximum; whoever changes something was not deleted, and is an admin or its owner.
+/// Of users: nobody is taken for another, or for anybody by a token that is none any more; what was acknowledged is
+/// durable then, and there after every restart; nothing is filed twice under one key; access is handed out only to
+/// owners and admins, for jobs that are durable, with the key that the worker's agent made, or with none where the
+/// owner has registered some. Of time: a
 /// second after a job's end its tunnel is closed, and some while after it nothing of its user is left. At the end: all
 /// that was begun has ended, and the journal tells the same as the tables.
 class Invariants final : public server::Listener {
  public:
   /// `cleaned_within`: how long after its job's end something of a user may be left on a worker.
   Invariants(World* world, farm::Policy policy, Duration cleaned_within)
-      : world_(*world), policy_(policy), cleaned_within_(cleaned_within) {}
+      : world_(*world), policy_(policy), cleaned_within_(cleaned_within), known_(policy) {}
 
   // What users were told.
   void acknowledged(const farm::Events& events);
   void filed(RequestId id) { promises_[id]; }
   void closed(RequestId id) { promises_[id].closed = true; }
   void in_progress(RequestId id) { promises_[id].in_progress = true; }
-  void access_given(RequestId id, const server::Access& access);
+  /// Whoever showed `token` at `wall` was taken for `actor`.
+  void logged_in(const Secret& token, const farm::Actor& actor, Instant wall);
+  /// The server did what `actor` asked for with a request; of no request: what is for admins.
+  void obeyed(const farm::Actor& actor, std::optional<RequestId> id = std::nullopt);
+  void access_given(const Secret& token, const farm::Actor& actor, RequestId id, const server::Access& access);
 
   /// What a server that is killed knew, if all of it is durable, is on the disk.
   void server_ends(const farm::Farm& farm);
@@ -57,11 +67,19 @@ class Invariants final : public server::Listener {
   };
 
   void follow(const farm::Event& event);
+  void check_rights(const farm::Event& event);
+  [[nodiscard]] bool is_own(const farm::Event& event) const;
+  void check_ceilings(const farm::Event& event);
+  /// Whether the owner has as many jobs running as it may.
+  [[nodiscard]] bool is_held(UserId owner) const;
+  [[nodiscard]] bool comes_before(const farm::Request& left, const farm::Request& right, Instant at) const;
   /// `at` is on the wall clock.
-  void follow(const farm::JobStarted& event, Instant at);
+  void check_start(const farm::JobStarted& event, Instant at);
+  void note_revoked();
   template <class Id>
   void step(std::string_view& state, Id whose, const farm::Transition& transition,
             const std::set<std::pair<std::string_view, std::string_view>>& legal);
+  void check_keys(const farm::Farm& farm, WorkerUuid uuid, const farm::Request& request);
   void note_end(RequestId id);
   void check_promises();
   /// Of what a server did not live to tell.
@@ -84,8 +102,9 @@ class Invariants final : public server::Listener {
   EventSeq looked_at_;
 
   // As the durable events tell.
-  std::map<RequestId, farm::Request> open_;
-  std::map<WorkerUuid, farm::Worker> workers_;
+  Known known_;
+  /// On the lease clock.
+  std::map<TokenId, Instant> revoked_at_;
   std::unordered_map<RequestId, std::string_view> request_states_;
   std::map<WorkerUuid, std::string_view> worker_states_;
   /// On the lease clock.

@@ -64,6 +64,38 @@ BUGS = {
         "server/coordinator.cpp",
         "if (!needs_key(engine_.farm(), uuid) && keys_.erase(uuid) > 0) batch.deleted_keys.push_back(uuid);",
         "if (!needs_key(engine_.farm(), uuid)) keys_.erase(uuid);"),
+    "takes-everybody-for-the-owner": (
+        "farm/decide.cpp",
+        "(actor.kind == Actor::Kind::kUser && actor.user == request->owner);",
+        "actor.kind == Actor::Kind::kUser;"),
+    "honours-revoked-tokens": (
+        "server/access.cpp",
+        "found != nullptr && !found->revoked && (",
+        "found != nullptr && ("),
+    "lets-waiters-in-without-their-token": (
+        "server/coordinator.cpp",
+        "    auto identified = identify();\n",
+        "    auto identified = actor.user.value == 0 ? identify() : actor;\n"),
+    "takes-old-grants-for-new-keys": (
+        "farm/decide_keys.cpp",
+        "Generation{worker->generation.value + 1}",
+        "worker->generation"),
+    "forgets-ceilings-at-the-match": (
+        "match/index_owners.cpp",
+        "return needs.owner && farm::reached_running_ceiling(farm, *needs.owner).has_value();",
+        "return needs.owner && farm.find_user(*needs.owner) == nullptr;"),
+    "holds-back-for-ever": (
+        "match/index_owners.cpp",
+        "if (held == signature.held) return;",
+        "if (held == signature.held || !held) return;"),
+    "forgets-use-that-is-past": (
+        "farm/loads.cpp",
+        "loads_[owner].past += ",
+        "loads_[owner].past = 0 * "),
+    "serves-other-groups": (
+        "match/needs.cpp",
+        "worker_groups.empty() || intersects(",
+        "worker_groups.empty() || !needs.owner_groups.empty() || intersects("),
 }
 
 

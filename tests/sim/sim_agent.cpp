@@ -224,6 +224,8 @@ void SimAgent::finish(const dryad::Operation& operation) {
     world_.make_account(uuid_);
     result.username = "boruta-user";
     result.private_key = agent_key();
+  } else if (const auto* grant = std::get_if<agent::Grant>(&operation)) {
+    if (!grant->public_keys.empty()) world_.open_to(uuid_, grant->public_keys);
   } else if (std::holds_alternative<agent::EndJob>(operation)) {
     world_.clean(uuid_);
   }

@@ -125,7 +125,7 @@ Task<void> ServerEnd::serve(std::shared_ptr<ServerEnd> self, server::Agents* age
   if (inbound.empty()) co_return;
   auto hello = std::get<agent::Register>(std::move(inbound.front()));
   inbound.pop_front();
-  auto session = co_await agents->connect(std::nullopt, std::move(hello), "192.0.2.1", self);
+  auto session = co_await agents->connect(workers_token(), std::move(hello), "192.0.2.1", self);
   if (!session) {
     self->world_.count("registration refused");
     self->close(session.error());

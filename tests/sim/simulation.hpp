@@ -10,6 +10,7 @@
 #include "sim/invariants.hpp"
 #include "sim/sim_agent.hpp"
 #include "sim/sim_server.hpp"
+#include "sim/sim_users.hpp"
 #include "sim/world.hpp"
 
 namespace boruta::sim {
@@ -53,20 +54,6 @@ class Simulation {
   void run_until(Instant end);
   void bad_luck();
   void next_user_action();
-  void user_acts();
-
-  Task<void> create_request(farm::CreateRequest create, farm::Actor actor);
-  Task<void> close_request(RequestId id, farm::Actor actor);
-  Task<void> update(RequestId id, farm::Actor actor);
-  Task<void> prolong(RequestId id, farm::Actor actor);
-  Task<void> acquire(RequestId id, farm::Actor actor);
-  Task<void> order(farm::CommandBody body);
-
-  [[nodiscard]] farm::Actor user(std::uint64_t number) const;
-  [[nodiscard]] RequestId some_request();
-  [[nodiscard]] RequestId some_open_request();
-  [[nodiscard]] WorkerUuid some_worker();
-
   void check();
 
   Options options_;
@@ -75,6 +62,7 @@ class Simulation {
   std::vector<std::unique_ptr<SimAgent>> agents_;
   std::unique_ptr<SimServer> server_;
   Invariants invariants_;
+  std::optional<SimUsers> users_;
   bool users_active_ = true;
   /// After so many more handlers of the server's, it is killed.
   std::optional<std::size_t> last_handlers_;

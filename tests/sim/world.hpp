@@ -20,6 +20,9 @@ namespace boruta::sim {
 /// Good enough for the server, but it opens nothing.
 [[nodiscard]] const Secret& wrong_key();
 
+/// What every simulated agent shows; it admits them all.
+[[nodiscard]] inline Secret workers_token() { return Secret("the workers' token"); }
+
 /// How rough the world is. Chances are per opportunity, in thousandths.
 struct Weather {
   int crash_server = 0;
@@ -124,7 +127,14 @@ class World {
     accounts_.erase(worker);
   }
   /// The worker's agent has made an account.
-  void make_account(WorkerUuid worker) { accounts_.insert(worker); }
+  void make_account(WorkerUuid worker) { accounts_[worker] = {"made by the agent"}; }
+  /// The worker's account is opened by these public keys and no other.
+  void open_to(WorkerUuid worker, std::vector<std::string> keys) { accounts_.at(worker) = std::move(keys); }
+  /// What opens the worker's account, if there is one.
+  [[nodiscard]] std::vector<std::string> openers(WorkerUuid worker) const {
+    const auto account = accounts_.find(worker);
+    return account == accounts_.end() ? std::vector<std::string>{} : account->second;
+  }
   [[nodiscard]] const std::set<RequestId>& guests(WorkerUuid worker) { return guests_[worker]; }
   [[nodiscard]] const std::map<WorkerUuid, std::set<RequestId>>& all_guests() const { return guests_; }
 
@@ -137,7 +147,7 @@ class World {
   bool exit_demanded_ = false;
   Counts counts_;
   std::map<WorkerUuid, std::set<RequestId>> guests_;
-  std::set<WorkerUuid> accounts_;
+  std::map<WorkerUuid, std::vector<std::string>> accounts_;
   std::uint64_t entries_ = 0;
 };
 
