@@ -80,6 +80,8 @@ void Session::on(const agent::Welcome& message, Now now, Actions& actions) {
   heartbeat_every_ = message.heartbeat_every > milliseconds(0) ? message.heartbeat_every : kDefaultHeartbeat;
   next_heartbeat_ = now.lease + heartbeat_every_;
   lost_grace_ = message.lost_grace;
+  // The server asks for it first, but for one that removed this worker and knows of no job.
+  retry_end_ = now.lease + kEndRetry;
   if (!state_.job || state_.lost_grace == lost_grace_) return;
   AgentState next = state_;
   next.lost_grace = lost_grace_;
@@ -243,10 +245,9 @@ Actions Session::finished(OperationResult result, Now now) {
     result.private_key = {};
   }
   Actions actions;
-  const bool own = !done.answer;
-  if (own && !result.error.empty() && !result.cancelled) {
-    retry_end_ = now.lease + kEndRetry;
-    actions.emplace_back(Note{result.error});
+  if (!result.error.empty() && !result.cancelled) {
+    if (state_.ending) retry_end_ = now.lease + kEndRetry;
+    if (!done.answer) actions.emplace_back(Note{result.error});
   }
   answer(done, std::move(result), actions);
   advance(now, actions);
@@ -274,9 +275,9 @@ void Session::answer(const Running& done, OperationResult result, Actions& actio
 }
 
 std::optional<Instant> Session::own_end() const {
-  if (online_ || running_ || leaving_) return std::nullopt;
+  if (running_ || leaving_) return std::nullopt;
   if (state_.ending) return retry_end_;
-  if (state_.job) return std::max(job_end_ + state_.lost_grace, retry_end_);
+  if (state_.job && !online_) return std::max(job_end_ + state_.lost_grace, retry_end_);
   return std::nullopt;
 }
 

@@ -440,6 +440,21 @@ TEST_F(SessionTest, TriesAgainToEndAJobWhenItFailed) {
   EXPECT_EQ(tick(), Texts{"start EndJob"});
 }
 
+TEST_F(SessionTest, TriesAgainToEndAJobThatTheServerKnowsNothingOf) {
+  go_granted();
+  (void)disconnect();
+  pass(2h);
+  (void)tick();
+  (void)connect();
+  EXPECT_EQ(finish("1 process survived"), Texts{"note: 1 process survived"});
+  (void)hear(agent::Welcome{.heartbeat_every = 10min, .lost_grace = 10min});
+  EXPECT_EQ(session_->next_deadline(), now_.lease + kEndRetry) << "the server may ask for it";
+  pass(kEndRetry);
+  EXPECT_EQ(tick(), Texts{"start EndJob"});
+  EXPECT_EQ(finish(), Texts{});
+  EXPECT_EQ(session_->next_deadline(), now_.lease + 10min - kEndRetry);
+}
+
 TEST_F(SessionTest, FinishesWhatACrashInterrupted) {
   go_granted();
   (void)command(3, agent::EndJob{});

@@ -208,6 +208,17 @@ TEST(WorkerRegister, OfANewWorkerWithAJobOfBeforeMakesItDirty) {
   EXPECT_EQ(farm.describe("w"), "MAINTENANCE: new");
 }
 
+TEST(WorkerRegister, OfANewWorkerThatStandsPreparedMakesItDirty) {
+  FarmFixture farm;
+  farm.register_worker("w");
+  farm.deregister("w");
+  farm.agent("w").prepared = true;
+  farm.reconnect("w");
+  EXPECT_EQ(farm.describe("w"), "MAINTENANCE dirty: new") << "its agent need not have heard of a job yet";
+  farm.end_job_ok("w");
+  EXPECT_EQ(farm.describe("w"), "MAINTENANCE: new");
+}
+
 TEST(WorkerRegister, RefusesWhatNamesNoWorker) {
   struct Bad {
     Registration registration;
