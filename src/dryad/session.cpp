@@ -81,7 +81,7 @@ void Session::on(const agent::Welcome& message, Now now, Actions& actions) {
   next_heartbeat_ = now.lease + heartbeat_every_;
   lost_grace_ = message.lost_grace;
   // The server asks for it first, but for one that removed this worker and knows of no job.
-  retry_end_ = now.lease + kEndRetry;
+  if (state_.ending) retry_end_ = now.lease + kEndRetry;
   if (!state_.job || state_.lost_grace == lost_grace_) return;
   AgentState next = state_;
   next.lost_grace = lost_grace_;
