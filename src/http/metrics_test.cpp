@@ -97,6 +97,17 @@ TEST_F(MetricsPage, TellsHowLongTheQueueIsAndHowOld) {
   EXPECT_EQ(value("boruta_queue_oldest_age_seconds{priority=\"8\"}"), "5");
 }
 
+TEST_F(MetricsPage, CountsAQueueTooLongForOneTurn) {
+  constexpr int kWaiting = 11'000;
+  for (int i = 0; i < kWaiting; ++i) {
+    harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8,"Caps":{"board":"none"}})");
+    if (i == 0) harness_.pass_time(10s);
+  }
+  const auto all = page();
+  EXPECT_EQ(value_in(all, "boruta_queue_length{priority=\"8\"}"), std::to_string(kWaiting));
+  EXPECT_EQ(value_in(all, "boruta_queue_oldest_age_seconds{priority=\"8\"}"), "10");
+}
+
 TEST_F(MetricsPage, TimesTheWaitForAWorkerAndTheJob) {
   harness_.add_worker(kUuid, {});
   harness_.call("POST", "/api/v1/reqs/", R"({"Priority":8})");

@@ -1,5 +1,9 @@
 #include "server/metrics.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <algorithm>
 #include <array>
 #include <prometheus/counter.h>
@@ -30,6 +34,9 @@ constexpr std::array kWorkerStates{farm::WorkerState::kMaintenance, farm::Worker
                                    farm::WorkerState::kBusy,        farm::WorkerState::kFailed};
 constexpr std::array kEndStates{farm::RequestState::kCancelled, farm::RequestState::kTimeout,
                                 farm::RequestState::kInvalid, farm::RequestState::kDone, farm::RequestState::kFailed};
+
+/// Of the queue, in one turn on the strand: some milliseconds.
+constexpr std::size_t kRequestsAtOnce = 5'000;
 
 /// Upper bounds in seconds. Requests wait for moments or for days, jobs run for a test or for a day.
 const Histogram::BucketBoundaries kWaitBounds{0.1, 1, 5, 15, 60, 300, 900, 3'600, 14'400, 43'200, 86'400};
@@ -178,18 +185,56 @@ void Metrics::count_refusal(Client client, RefusalCode code) {
       slot, [&] { return Labels{{"client", std::string(word_for(client))}, {"code", std::string(word_of(code))}}; });
 }
 
+/// What waits, by priority.
+struct Metrics::Queue {
+  std::array<std::size_t, kPriorities> length{};
+  std::array<Duration, kPriorities> oldest{};
+};
+
 Task<std::expected<std::string, Refusal>> Metrics::scrape() {
-  auto read = [this](View& view) {
-    // Numbers promise nothing to anybody, and are wanted most while the store cannot be written.
-    view.depends_on(EventSeq{});
-    read_farm(view);
-    read_tunnels();
-    read_process();
-    return true;
-  };
-  const auto done = co_await coordinator_.read(std::move(read));
-  if (!done) co_return std::unexpected(done.error());
+  Queue queue;
+  for (std::optional next = RequestId{}; next;) {
+    auto read = [this, &queue, next](View& view) {
+      // Numbers promise nothing to anybody, and are wanted most while the store cannot be written.
+      view.depends_on(EventSeq{});
+      const auto rest = read_queue(view, *next, &queue);
+      if (!rest) {
+        set_queue(queue);
+        read_farm(view);
+        read_tunnels();
+        read_process();
+      }
+      return rest;
+    };
+    const auto rest = co_await coordinator_.read(std::move(read));
+    if (!rest) co_return std::unexpected(rest.error());
+    next = *rest;
+    // In a long queue others have their turn in between.
+    if (next) co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  }
   co_return prometheus::TextSerializer().Serialize(series_->registry.Collect());
+}
+
+std::optional<RequestId> Metrics::read_queue(const View& view, RequestId first, Queue* queue) {
+  const auto& farm = view.farm();
+  const auto now = view.now().wall;
+  auto id = farm.open_requests().lower_bound(first);
+  for (std::size_t left = kRequestsAtOnce; left > 0 && id != farm.open_requests().end(); --left, ++id) {
+    const auto* request = farm.find_open_request(*id);
+    if (request->state != farm::RequestState::kWaiting) continue;
+    const auto place = request->priority.value - limits::kHighestPriority;
+    ++queue->length.at(place);
+    queue->oldest.at(place) = std::max(queue->oldest.at(place), now - waits_since(*request));
+  }
+  if (id == farm.open_requests().end()) return std::nullopt;
+  return *id;
+}
+
+void Metrics::set_queue(const Queue& queue) {
+  for (std::size_t place = 0; place < kPriorities; ++place) {
+    series_->queue_length.at(place)->Set(static_cast<double>(queue.length.at(place)));
+    series_->queue_oldest.at(place)->Set(seconds_of(queue.oldest.at(place)));
+  }
 }
 
 void Metrics::read_farm(const View& view) {
@@ -200,25 +245,11 @@ void Metrics::read_farm(const View& view) {
     ++workers.at(place_of(kWorkerStates, worker.state));
     if (worker.connected) ++connected;
   }
-  const auto now = view.now().wall;
-  std::array<std::size_t, kPriorities> length{};
-  std::array<Duration, kPriorities> oldest{};
-  for (const auto id : farm.open_requests()) {
-    const auto* request = farm.find_open_request(id);
-    if (request->state != farm::RequestState::kWaiting) continue;
-    const auto place = request->priority.value - limits::kHighestPriority;
-    ++length.at(place);
-    oldest.at(place) = std::max(oldest.at(place), now - waits_since(*request));
-  }
   series_->store_stalled.Set(committer_.stalled() ? 1 : 0);
   for (std::size_t place = 0; place < workers.size(); ++place) {
     series_->workers.at(place)->Set(static_cast<double>(workers.at(place)));
   }
   series_->agents_connected.Set(static_cast<double>(connected));
-  for (std::size_t place = 0; place < kPriorities; ++place) {
-    series_->queue_length.at(place)->Set(static_cast<double>(length.at(place)));
-    series_->queue_oldest.at(place)->Set(seconds_of(oldest.at(place)));
-  }
 }
 
 void Metrics::read_tunnels() {

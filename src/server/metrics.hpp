@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/coordinator.hpp"
@@ -43,9 +44,13 @@ class Metrics final : public Listener {
 
  private:
   struct Series;
+  struct Queue;
 
   void take(const farm::JobStarted& event, Instant at);
   void take(const farm::RequestEnded& event, Instant at);
+  /// Adds a part of the queue to `queue`, from `first` on; where the next part begins, nothing at the end.
+  static std::optional<RequestId> read_queue(const View& view, RequestId first, Queue* queue);
+  void set_queue(const Queue& queue);
   void read_farm(const View& view);
   void read_tunnels();
   void read_process();
