@@ -346,7 +346,9 @@ TEST_F(Tunnel, LaterConnectionsGoToTheNewTarget) {
 
 TEST_F(Tunnel, LeavesNoDescriptorAfterThousandsOfConnections) {
   open();
-  { auto pair = connect(); }
+  {
+    auto pair = connect();
+  }
   ASSERT_TRUE(eventually([&] { return traffic().connections == 1; }));
   const auto before = open_descriptors();
   for (int i = 0; i < 10'000; ++i) {
