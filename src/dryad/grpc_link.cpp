@@ -15,6 +15,7 @@
 #include "agent.grpc.pb.h"
 #include "dryad/grpc_channel.hpp"
 #include "proto/agent_codec.hpp"
+#include "proto/completion_order.hpp"
 
 namespace boruta::dryad {
 namespace {
@@ -65,6 +66,7 @@ class GrpcStream final : public Stream, public std::enable_shared_from_this<Grpc
     self_ = shared_from_this();
     if (!token.empty()) context_.AddMetadata("authorization", "Bearer " + std::string(token.reveal()));
     call_ = stub.PrepareAsyncSession(&context_, &queue);
+    proto::will_begin(&started_);
     call_->StartCall(&started_);
   }
 
@@ -134,6 +136,7 @@ class GrpcStream final : public Stream, public std::enable_shared_from_this<Grpc
   void write_next() {
     if (!ready_ || !open_ || writing_ || outgoing_.empty()) return;
     writing_ = true;
+    proto::will_begin(&wrote_);
     call_->Write(outgoing_.front(), &wrote_);
   }
 
@@ -218,6 +221,7 @@ class GrpcConnector final : public Connector {
     void* tag = nullptr;
     bool ok = false;
     while (queue_.Next(&tag, &ok)) {
+      proto::has_ended(tag);
       const auto completion = *static_cast<Completion*>(tag);
       (completion.stream->*completion.then)(ok);
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proto/agent_codec.hpp"
+#include "proto/completion_order.hpp"
 #include "runtime/log.hpp"
 #include "superviser/call_metadata.hpp"
 
@@ -30,7 +31,10 @@ Stream::Stream(asio::any_io_executor strand, grpc::CallbackServerContext* contex
       changed_(strand_),
       context_(context) {}
 
-void Stream::hold() { held_by_grpc_ = shared_from_this(); }
+void Stream::hold() {
+  held_by_grpc_ = shared_from_this();
+  proto::will_begin(this);
+}
 
 Task<std::expected<agent::FromAgent, Stream::End>> Stream::next() {
   while (inbound_.empty() && !input_ended_ && !closing_) co_await changed_.wait();
@@ -78,6 +82,7 @@ void Stream::abort() {
 void Stream::read_more() {
   if (reading_ || input_ended_ || finished_ || inbound_.size() >= (admitted_ ? kInboundMessages : 1)) return;
   reading_ = true;
+  proto::will_begin(this);
   StartRead(&incoming_);
 }
 
@@ -87,14 +92,17 @@ void Stream::write_more() {
     outgoing_ = std::move(outbound_.front());
     outbound_.pop_front();
     writing_ = true;
+    proto::will_begin(this);
     StartWrite(&outgoing_);
   } else if (closing_) {
     finished_ = true;
+    proto::will_begin(this);
     Finish(*closing_);
   }
 }
 
 void Stream::OnReadDone(bool ok) {
+  proto::has_ended(this);
   std::optional<agent::FromAgent> message;
   if (ok) {
     message = proto::decode(incoming_);
@@ -117,6 +125,7 @@ void Stream::on_read(bool ok, std::optional<agent::FromAgent> message) {
 }
 
 void Stream::OnWriteDone(bool ok) {
+  proto::has_ended(this);
   asio::post(strand_, [self = shared_from_this(), ok] { self->on_written(ok); });
 }
 
@@ -128,6 +137,7 @@ void Stream::on_written(bool ok) {
 }
 
 void Stream::OnDone() {
+  proto::has_ended(this);
   {
     const std::scoped_lock lock(context_mutex_);
     context_ = nullptr;

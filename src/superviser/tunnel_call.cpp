@@ -25,9 +25,10 @@ void TunnelCall::written() {
 }
 
 void TunnelCall::OnDone() {
-  const auto self = std::move(held_by_grpc_);
+  std::shared_ptr<TunnelCall> self;
   {
     const std::scoped_lock lock(mutex());
+    self = std::move(held_by_grpc_);
     context_ = nullptr;
   }
   call_done();

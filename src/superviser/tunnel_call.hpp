@@ -18,7 +18,10 @@ class TunnelCall final : public proto::ChunkStream<grpc::ServerBidiReactor<grpc:
   explicit TunnelCall(grpc::CallbackServerContext* context);
 
   /// Gives the call to gRPC until OnDone. Once, before it is returned from the call's handler.
-  void hold() { held_by_grpc_ = shared_from_this(); }
+  void hold() {
+    const std::scoped_lock lock(mutex());
+    held_by_grpc_ = shared_from_this();
+  }
   /// The connection's token.
   [[nodiscard]] const std::optional<Secret>& token() const { return token_; }
   /// One of the two, once.
