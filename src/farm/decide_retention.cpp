@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -25,6 +27,11 @@ Verdict decide_on(Emitter& out, const ForgetRequests& /*command*/) {
 }
 
 Verdict decide_on(Emitter& out, const WriteCheckpoint& /*command*/) {
+  const auto open = out.farm().open_requests().size();
+  if (const auto most = out.policy().checkpoint_requests; open > most) {
+    return refuse(RefusalCode::kTooMany,
+                  fmt::format("{} requests wait or run, a checkpoint holds {} at most", open, most));
+  }
   out.add(Checkpoint{.state = std::make_shared<const Rows>(out.farm().open_rows())});
   return {};
 }

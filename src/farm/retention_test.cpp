@@ -57,6 +57,18 @@ TEST_F(Retention, ForgetsNothingWhereAllIsKept) {
   EXPECT_NE(farm.farm().find_request(id), nullptr);
 }
 
+TEST_F(Retention, WritesNoCheckpointOfMoreOpenRequestsThanOneHolds) {
+  FarmFixture farm{Policy{.checkpoint_requests = 2}};
+  farm.create("alice");
+  const auto second = farm.create("alice");
+  EXPECT_EQ(farm.act("root", WriteCheckpoint{}), "");
+  EXPECT_EQ(farm.last_events(), "checkpoint");
+  farm.create("alice");
+  EXPECT_EQ(farm.act("root", WriteCheckpoint{}), "3 requests wait or run, a checkpoint holds 2 at most");
+  EXPECT_EQ(farm.close("alice", second), "");
+  EXPECT_EQ(farm.act("root", WriteCheckpoint{}), "");
+}
+
 TEST_F(Retention, NeverGivesTheIdOfAForgottenRequestAgain) {
   const auto id = closed();
   farm_.advance(kKept);

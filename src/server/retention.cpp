@@ -90,7 +90,12 @@ Task<bool> Retention::forget_requests() {
 Task<bool> Retention::write_checkpoint() {
   farm::Command command{.actor = {}, .body = farm::WriteCheckpoint{}};
   const auto written = co_await coordinator_.submit(std::move(command));
-  if (!written) co_return false;
+  if (!written) {
+    if (written.error().code == RefusalCode::kUnavailable) co_return false;
+    runtime::log_warning("no checkpoint is written, and old events are kept meanwhile",
+                         {{"reason", written.error().detail}});
+    co_return true;
+  }
   checkpoint_at_ = written->front().at;
   co_return true;
 }
