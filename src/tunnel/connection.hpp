@@ -14,9 +14,10 @@
 namespace boruta::tunnel {
 
 /// One user's connection and its other half to the worker.
-/// Bounded: each direction holds what one splice moves at most, and reads on only when that is written; a stalled
-/// reader thus stalls the sender. Thread: until `run`, the coordinator's strand; then the executor of `user`, a strand,
-/// but for `cut`.
+/// Bounded: each direction holds what one splice moves at most, and reads on only when that is written. So a stalled
+/// reader stalls the sender.
+///
+/// Thread: until `run`, the coordinator's strand; then the executor of `user`, a strand, but for `cut`.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Socket = asio::ip::tcp::socket;
