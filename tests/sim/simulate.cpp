@@ -40,6 +40,8 @@ constexpr std::uint64_t kMostJobs = 64;
 
 /// What one process has lived through.
 struct Lived {
+  /// Of the farm that it lives in.
+  std::uint64_t seed = 0;
   std::uint64_t farms = 0;
   Duration simulated{};
   double processor_seconds = 0;
@@ -87,6 +89,7 @@ void live(const Settings& settings, std::uint64_t job, Clock::time_point begin, 
   for (auto number = job; number < settings.seeds && !board.found; number += settings.jobs) {
     if (Clock::now() - begin >= settings.time) break;
     const auto options = Simulation::rough(settings.first + number);
+    lived.seed = options.seed;
     Simulation simulation(options);
     simulation.run();
     ++lived.farms;
@@ -135,7 +138,11 @@ int run(const Settings& settings) {
   std::cout << fmt::format(
       "{} farms lived {:.0f} days in all, {:.0f} farm-days a minute, {:.0f} a minute of one processor\n", all.farms,
       days.count(), days.count() / took.count(), days.count() / all.processor_seconds * 60);
-  if (!all.well) std::cout << "a process did not end as it should: try again with --jobs 1\n";
+  for (const auto& lived : std::span(board->lived).first(settings.jobs)) {
+    if (lived.well) continue;
+    std::cout << fmt::format("a process died of seed {}\nsee it again: simulate --first {} --seeds 1\n", lived.seed,
+                             lived.seed);
+  }
   return all.well && board->found == settings.find ? 0 : 1;
 }
 
