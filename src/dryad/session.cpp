@@ -301,9 +301,10 @@ void Session::leave(Actions& actions) {
     AgentState next = state_;
     next.prepared = false;
     next.job.reset();
-    next.ending = false;
+    // Until it is done: who is stopped before goes on at the next start.
+    next.ending = true;
     if (auto kept = keep(next); !kept) {
-      // The disk still says more than will be there: the next start ends the job once more.
+      // The disk says even more, which ends the job as well.
       actions.emplace_back(Note{kept.error()});
       state_ = next;
     }

@@ -146,6 +146,22 @@ TEST_F(SessionTest, CleansUpAndStopsWhenDeregistered) {
   EXPECT_EQ(store_.saved, (AgentState{.instance = "one"})) << "started again it is new";
 }
 
+TEST_F(SessionTest, EndsTheJobAtTheNextStartWhenItWasKilledWhileItLeft) {
+  go_granted();
+  EXPECT_EQ(hear(agent::Deregistered{}), Texts{"start EndJob"});
+  boot();
+  EXPECT_EQ(start(), Texts{"start EndJob"});
+}
+
+TEST_F(SessionTest, GoesOnEndingTheJobForAsLongAsItMayTakeToLeave) {
+  go_granted();
+  (void)hear(agent::Deregistered{});
+  EXPECT_EQ(finish("1 process survived"), (Texts{"note: 1 process survived", "start EndJob"}));
+  pass(kLeaveWithin);
+  EXPECT_EQ(tick(), Texts{fmt::format("stop {}", kExitDeregistered)});
+  EXPECT_TRUE(store_.saved.ending);
+}
+
 TEST_F(SessionTest, StopsAtOnceWhenDeregisteredWithNothingOn) {
   go_online();
   EXPECT_EQ(hear(agent::Deregistered{}), Texts{fmt::format("stop {}", kExitDeregistered)});

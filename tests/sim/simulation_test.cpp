@@ -17,7 +17,9 @@ using Counts = World::Counts;
 constexpr std::uint64_t kFirstSeeds = 12;
 
 /// Seeds that once found something, with what it was.
-constexpr std::array<std::uint64_t, 4> kFoundSomething{
+constexpr std::array<std::uint64_t, 5> kFoundSomething{
+    // An agent that was removed was killed while it ended the job, and had forgotten the user when it came again.
+    1795874259808355666U,
     // A worker was removed, and came again with a user whose job its agent had not heard of: nobody ended it.
     1795859921107484709U,
     // A tunnel was opened anew to a worker without an account, and its user counted as let in.
