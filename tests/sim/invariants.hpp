@@ -44,7 +44,7 @@ class Invariants final : public server::Listener {
   /// Whoever showed `token` at `wall` was taken for `actor`.
   void logged_in(const Secret& token, const farm::Actor& actor, Instant wall);
   /// The server did what `actor` asked for with a request; of no request: what is for admins.
-  void obeyed(const farm::Actor& actor, std::optional<RequestId> id = std::nullopt);
+  void obeyed(const farm::Actor& actor, std::optional<RequestId> id);
   void access_given(const Secret& token, const farm::Actor& actor, RequestId id, const server::Access& access);
 
   /// What a server that is killed knew, if all of it is durable, is on the disk.

@@ -250,6 +250,13 @@ Task<std::expected<farm::Events, Refusal>> SimUsers::submit(farm::Actor actor, f
   co_return outcome;
 }
 
+Task<std::expected<farm::Events, Refusal>> SimUsers::change(farm::Actor actor, std::optional<RequestId> of,
+                                                            farm::CommandBody body) {
+  auto outcome = co_await submit(actor, std::move(body));
+  if (outcome) invariants_.obeyed(actor, of);
+  co_return outcome;
+}
+
 Task<void> SimUsers::create_request(Person* who) {
   const auto login = log_in(who);
   if (!login) co_return;
@@ -280,10 +287,8 @@ Task<void> SimUsers::close_request(Person* who) {
   if (!login) co_return;
   const auto id = some_request(login->actor.user);
   const farm::CloseRequest close{.id = id};
-  const auto closed = co_await submit(login->actor, close);
-  if (!closed) co_return;
-  invariants_.obeyed(login->actor, id);
-  invariants_.closed(id);
+  const auto closed = co_await change(login->actor, id, close);
+  if (closed) invariants_.closed(id);
 }
 
 Task<void> SimUsers::update(Person* who) {
@@ -291,10 +296,8 @@ Task<void> SimUsers::update(Person* who) {
   if (!login) co_return;
   const auto id = some_open_request(login->actor.user);
   const farm::UpdateRequest update{.id = id, .priority = world_.pick(1, 4), .valid_after = {}, .deadline = {}};
-  const auto updated = co_await submit(login->actor, update);
-  if (!updated) co_return;
-  invariants_.obeyed(login->actor, id);
-  if (!updated->empty()) world_.count("priority changed");
+  const auto updated = co_await change(login->actor, id, update);
+  if (updated && !updated->empty()) world_.count("priority changed");
 }
 
 Task<void> SimUsers::prolong(Person* who) {
@@ -302,10 +305,8 @@ Task<void> SimUsers::prolong(Person* who) {
   if (!login) co_return;
   const auto id = some_open_request(login->actor.user);
   const farm::ProlongAccess prolong{.id = id};
-  const auto prolonged = co_await submit(login->actor, prolong);
-  if (!prolonged) co_return;
-  invariants_.obeyed(login->actor, id);
-  invariants_.in_progress(id);
+  const auto prolonged = co_await change(login->actor, id, prolong);
+  if (prolonged) invariants_.in_progress(id);
 }
 
 Task<void> SimUsers::acquire(Person* who) {
@@ -396,10 +397,8 @@ Task<void> SimUsers::let_in_again(Person* admin, Person* locked_out) {
 Task<void> SimUsers::order(Person* admin, std::string_view what, farm::CommandBody body) {
   const auto login = log_in(admin);
   if (!login) co_return;
-  const auto done = co_await submit(login->actor, std::move(body));
-  if (!done) co_return;
-  invariants_.obeyed(login->actor);
-  if (!done->empty()) world_.count(what);
+  const auto done = co_await change(login->actor, std::nullopt, std::move(body));
+  if (done && !done->empty()) world_.count(what);
 }
 
 }  // namespace boruta::sim

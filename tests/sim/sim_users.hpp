@@ -65,6 +65,9 @@ class SimUsers {
   [[nodiscard]] std::optional<Login> log_in(Person* who);
   /// Executes it for the actor, and has what was told checked.
   Task<std::expected<farm::Events, Refusal>> submit(farm::Actor actor, farm::CommandBody body);
+  /// The same for what only the owner of `of` and admins may do, or admins alone if it is nobody's.
+  Task<std::expected<farm::Events, Refusal>> change(farm::Actor actor, std::optional<RequestId> of,
+                                                    farm::CommandBody body);
 
   void spawn(std::string_view what, Task<void> task) { server_()->spawn(std::string(what), std::move(task)); }
   [[nodiscard]] const farm::Farm& farm() const { return server_()->farm(); }
