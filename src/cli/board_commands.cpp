@@ -44,12 +44,13 @@ Task<int> set_sd(Session* session, SwitchArguments arguments) {
 
 Task<int> show_current(Session* session, CurrentArguments arguments) {
   const auto id = need_argument(parse_request_id(arguments.id));
-  do {
+  while (true) {
     const auto drawn = session->need(co_await session->api().current(id));
     session->print_line(session->json() ? drawn.json : fmt::format("{} mA", drawn.value));
     std::fflush(stdout);
-  } while (arguments.watch && co_await runtime::sleep_for(session->clock(), kWatchEvery));
-  co_return 0;
+    if (!arguments.watch) co_return 0;
+    if (const bool slept = co_await runtime::sleep_for(session->clock(), kWatchEvery); !slept) co_return 0;
+  }
 }
 
 Task<int> show_log(Session* session, CurrentArguments arguments) {

@@ -78,7 +78,7 @@ Task<Verdict> RunSession::live_through() {
     auto verdict = co_await live_through_one();
     const bool again = verdict.code == to_int(ExitCode::kWorkerFailed) && attempt <= options_.retries;
     if (!again || interrupts_.any()) co_return verdict;
-    if (!co_await start_anew(verdict.message, attempt)) co_return verdict;
+    if (const bool started = co_await start_anew(verdict.message, attempt); !started) co_return verdict;
   }
 }
 

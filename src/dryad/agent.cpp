@@ -82,7 +82,7 @@ Task<void> Agent::keep_time() {
     const auto now = parts_.clock->now();
     timer_->expires_at(session_.next_deadline().value_or(now.lease + kLongTime));
     // False: the deadline moved, or the agent ends.
-    if (co_await timer_->wait()) perform(session_.tick(parts_.clock->now()));
+    if (const bool due = co_await timer_->wait(); due) perform(session_.tick(parts_.clock->now()));
   }
 }
 

@@ -45,7 +45,9 @@ class MemoryStream final : public ByteStream {
   Task<Transfer> read_some(asio::mutable_buffer into) override {
     while (wire_.to_server.empty()) {
       if (wire_.ended) co_return Transfer{.error = asio::error::eof, .count = 0};
-      if (co_await interrupted()) co_return Transfer{.error = asio::error::operation_aborted, .count = 0};
+      if (const bool ended = co_await interrupted(); ended) {
+        co_return Transfer{.error = asio::error::operation_aborted, .count = 0};
+      }
     }
     const auto count = std::min(into.size(), wire_.to_server.size());
     std::copy_n(wire_.to_server.begin(), count, static_cast<char*>(into.data()));
@@ -55,7 +57,9 @@ class MemoryStream final : public ByteStream {
 
   Task<Transfer> write_some(WriteBuffers from) override {
     while (wire_.window == 0) {
-      if (co_await interrupted()) co_return Transfer{.error = asio::error::operation_aborted, .count = 0};
+      if (const bool ended = co_await interrupted(); ended) {
+        co_return Transfer{.error = asio::error::operation_aborted, .count = 0};
+      }
     }
     std::size_t count = 0;
     for (const auto& buffer : from) {

@@ -122,7 +122,7 @@ std::expected<tcp::endpoint, std::string> HttpServer::listen(const std::string& 
 Task<void> HttpServer::run() {
   acceptors_.spawn("http sweep", sweep());
   co_await accept_connections();
-  if (!co_await runtime::with_deadline(clock_, kStopTime, connections_.join())) {
+  if (const bool all_ended = co_await runtime::with_deadline(clock_, kStopTime, connections_.join()); !all_ended) {
     runtime::log_warning("connections are cut", {{"connections", std::to_string(sessions_.size())}});
     connections_.request_stop();
     for (auto* session : sessions_) session->abort();

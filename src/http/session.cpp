@@ -78,7 +78,6 @@ class HttpSession final : public Session {
   ~HttpSession() override { hold_body(0); }
 
   Task<void> run() override {
-    // Not "while (co_await …)": GCC 12 lets the coroutine's frame go too early then.
     bool more = true;
     while (more) more = co_await serve_one();
     stream_->close();
@@ -175,7 +174,8 @@ class HttpSession final : public Session {
         if (phase_ == Phase::kIdle) enter(Phase::kReading, limits::kHttpReadTime);
         if (!parse() || !hold_body(parser_->get().body().size())) co_return ReadOutcome::kRefused;
         if (parser_->is_done()) co_return ReadOutcome::kRequest;
-        if (parser_->is_header_done() && !co_await say_continue()) co_return ReadOutcome::kClosed;
+        const bool goes_on = !parser_->is_header_done() || co_await say_continue();
+        if (!goes_on) co_return ReadOutcome::kClosed;
       }
       const auto chunk = parser_->is_header_done() ? kBodyChunk : kHeadChunk;
       const auto read = co_await stream_->read_some(buffer_.prepare(chunk));

@@ -81,8 +81,7 @@ void ServiceNotifier::send(std::string_view text) const {
 Task<void> keep_alive(const ServiceNotifier* notifier, Clock* clock) {
   if (!notifier->watchdog()) co_return;
   const auto pause = *notifier->watchdog() / 2;
-  notifier->alive();
-  while (co_await sleep_for(*clock, pause)) notifier->alive();
+  for (bool slept = true; slept; slept = co_await sleep_for(*clock, pause)) notifier->alive();
 }
 
 }  // namespace boruta::runtime

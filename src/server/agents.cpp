@@ -290,7 +290,9 @@ Task<void> Agents::run() {
   auto& clock = coordinator_.clock();
   // Nobody who connects meanwhile is lost before that.
   auto next = clock.now().lease + lost_after;
-  while (co_await runtime::sleep_for(clock, next - clock.now().lease)) {
+  while (true) {
+    const bool slept = co_await runtime::sleep_for(clock, next - clock.now().lease);
+    if (!slept) co_return;
     const auto now = clock.now().lease;
     next = now + lost_after;
     std::vector<WorkerUuid> silent;

@@ -70,7 +70,7 @@ Task<void> Coordinator::run() {
   co_await submit(std::move(start));
   while (!stopping_) {
     arm_timer();
-    if (!co_await timer_->wait()) continue;
+    if (const bool due = co_await timer_->wait(); !due) continue;
     armed_for_.reset();
     const auto now = clock_.now();
     carry(engine_.tick(now), {}, now);
@@ -78,7 +78,7 @@ Task<void> Coordinator::run() {
   // What was accepted is answered, unless the store does not take it now.
   const auto give_up = clock_.now().lease + kLastCommits;
   while (durable() < engine_.farm().last_event() && clock_.now().lease < give_up) {
-    if (!co_await runtime::sleep_for(clock_, kCommitCheck)) break;
+    if (const bool slept = co_await runtime::sleep_for(clock_, kCommitCheck); !slept) break;
   }
   durable_.close();
 }
@@ -286,7 +286,8 @@ Task<std::expected<Access, Refusal>> Coordinator::acquire_on_strand(Identify ide
     // A job that has just begun has its access within moments: that is worth waiting for, whatever was asked.
     if (request->state == farm::RequestState::kWaiting && !patient) co_return not_assigned();
     if (request->state == farm::RequestState::kInProgress && !patient) {
-      if (!co_await wait_for_change(id, clock_.now().lease + kAccessReadyWithin)) co_return not_assigned();
+      const bool changed = co_await wait_for_change(id, clock_.now().lease + kAccessReadyWithin);
+      if (!changed) co_return not_assigned();
       continue;
     }
     co_await wait_for_change(id, until);

@@ -19,7 +19,11 @@ HealthChecks::HealthChecks(Coordinator* coordinator, Agents* agents, Duration ev
 Task<void> HealthChecks::run() {
   if (every_ <= Duration::zero()) co_return;
   const auto pause = std::clamp<Duration>(every_ / kPart, 1ms, kCoarsest);
-  while (co_await runtime::sleep_for(coordinator_.clock(), pause)) ask_who_is_due();
+  while (true) {
+    const bool slept = co_await runtime::sleep_for(coordinator_.clock(), pause);
+    if (!slept) co_return;
+    ask_who_is_due();
+  }
 }
 
 void HealthChecks::ask_who_is_due() {

@@ -53,7 +53,9 @@ void Reconciler::on_durable(const farm::Events& events, const farm::Touched& tou
 }
 
 Task<void> Reconciler::run(Duration interval) {
-  while (co_await runtime::sleep_for(coordinator_.clock(), interval)) {
+  while (true) {
+    const bool slept = co_await runtime::sleep_for(coordinator_.clock(), interval);
+    if (!slept) co_return;
     for (const auto& [uuid, worker] : coordinator_.engine().farm().workers()) {
       const bool timed = worker.respond_by.has_value();
       // Where the state has no time to answer of its own, an answer that failed is asked for again here.

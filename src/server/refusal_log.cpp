@@ -51,7 +51,9 @@ void RefusalLog::take(farm::Actor actor, std::string action, const Refusal& refu
 }
 
 Task<void> RefusalLog::run() {
-  while (co_await runtime::sleep_for(coordinator_.clock(), kSweep)) {
+  while (true) {
+    const bool slept = co_await runtime::sleep_for(coordinator_.clock(), kSweep);
+    if (!slept) co_return;
     const auto now = coordinator_.clock().now().lease;
     write_old(users_, now);
     write_old(strangers_, now);

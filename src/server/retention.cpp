@@ -55,11 +55,11 @@ Task<void> Retention::run() {
 }
 
 Task<bool> Retention::pass() {
-  if (!co_await forget_requests()) co_return false;
+  if (const bool goes_on = co_await forget_requests(); !goes_on) co_return false;
   const auto now = coordinator_.clock().now().wall;
   const bool due = !checkpoint_at_ || now - *checkpoint_at_ >= pace().checkpoint;
   if (keep_events_ > Duration::zero() && due) {
-    if (!co_await write_checkpoint()) co_return false;
+    if (const bool goes_on = co_await write_checkpoint(); !goes_on) co_return false;
   }
   co_return co_await tidy();
 }
@@ -78,7 +78,7 @@ Task<bool> Retention::forget_requests() {
     farm::Command command{.actor = {}, .body = farm::ForgetRequests{}};
     const auto done = co_await coordinator_.submit(std::move(command));
     if (!done) co_return false;
-    if (!co_await rest(begun)) co_return false;
+    if (const bool rested = co_await rest(begun); !rested) co_return false;
   }
   const auto until = coordinator_.engine().farm().forgotten_until();
   if (until != before) {
@@ -111,7 +111,7 @@ Task<bool> Retention::tidy() {
     }
     feed_.set_oldest(tidied->first);
     if (!tidied->more) co_return true;
-    if (!co_await rest(now.lease)) co_return false;
+    if (const bool rested = co_await rest(now.lease); !rested) co_return false;
   }
 }
 

@@ -43,7 +43,7 @@ Task<void> Connection::run() {
 Task<void> Connection::relay(Socket* from, Socket* to, std::atomic<std::uint64_t>* counter) {
   while (true) {
     auto splice = splices_.take();
-    if (!co_await move_on(splice.get(), from, to, counter)) co_return;
+    if (const bool open = co_await move_on(splice.get(), from, to, counter); !open) co_return;
     splices_.give_back(std::move(splice));
     const auto [error] = co_await from->async_wait(Socket::wait_read, kAsTuple);
     if (error) co_return close();

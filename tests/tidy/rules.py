@@ -272,6 +272,39 @@ def awaited_braces(path, text):
     return found
 
 
+DECLARATION = re.compile(r"\s*[\w:<>,&*\s]+\s[&*]?\w+\s*=[^=]")
+
+
+def condition_of(code, keyword, opening):
+    """What is tested in the parentheses from `opening` on; of one that declares what it tests, nothing."""
+    parts = [""]
+    at = opening + 1
+    end = matching(code, opening)
+    while at < end:
+        last = matching(code, at) if code[at] in "([{" else at
+        if code[at] == ";":
+            parts.append("")
+        else:
+            parts[-1] += code[at:last + 1]
+        at = last + 1
+    # The last of if's, while's and switch's, the second of for's, none of a for over a range.
+    condition = "" if keyword == "for" and len(parts) == 1 else parts[min(len(parts) - 1, 1)]
+    return "" if DECLARATION.match(condition) else condition
+
+
+def awaited_conditions(path, text):
+    """A frame whose coroutine awaits in a condition is one step behind from its beginning on: GCC 12 numbers its
+    suspension points wrongly. To destroy it before it has begun, as a call does that is cancelled, is undefined."""
+    del path
+    code = blank(text)
+    found = []
+    for hit in re.finditer(r"\b(if|while|for|switch)\s*\(", code):
+        if re.search(r"\bco_await\b", condition_of(code, hit.group(1), hit.end() - 1)):
+            found.append((line_of(code, hit.start()), "co_await in a condition: name what it gives first, as in "
+                                                      "if (const bool ok = co_await f(); ok) (GCC 12)"))
+    return found
+
+
 # Words.
 
 OPEN_END = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\([\w-]+\): \S+ \S+)")
@@ -292,5 +325,5 @@ def elsewhere(path, text):
 
 
 FOR_CODE = (pure_core, layers, unknown_folder, file_size, function_size, pragma_once, using_namespace, no_detached,
-            awaited_capture, awaited_braces)
+            awaited_capture, awaited_braces, awaited_conditions)
 FOR_ALL = (open_ends, elsewhere)
