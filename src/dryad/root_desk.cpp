@@ -23,7 +23,14 @@ Answer answer_of(const std::expected<void, std::string>& done) { return done ? A
 
 /// The environment of a program ends at a zero byte, and a display knows no control characters.
 std::string readable(std::string text) {
-  std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7F; }, ' ');
+  constexpr char kDelete = 0x7f;
+  std::ranges::replace_if(
+      text,
+      [](char c) {
+        const bool control = static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t';
+        return control || c == kDelete;
+      },
+      ' ');
   return text;
 }
 
