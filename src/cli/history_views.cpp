@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <map>
-#include <tuple>
 #include <utility>
 
 #include "cli/text.hpp"
@@ -122,23 +120,21 @@ Table audit_table(const std::vector<EventInfo>& events, const WorkerNames& names
 
 bool is_refused_agent(const EventInfo& event) { return event.action == "register"; }
 
-Table refused_agents_table(const std::vector<EventInfo>& events, Instant now) {
-  struct Refused {
-    const EventInfo* last = nullptr;
-    std::uint64_t times = 0;
-  };
-  std::map<std::tuple<std::string, std::string, std::string>, Refused> agents;
-  for (const auto& event : events) {
-    auto& refused = agents[{event.actor, event.address, event.reason}];
-    refused.last = &event;
-    refused.times += std::max<std::uint64_t>(event.times, 1);
-  }
-  std::vector<Refused> sorted;
-  for (const auto& [whose, refused] : agents) sorted.push_back(refused);
-  std::ranges::sort(sorted, std::greater(), [](const Refused& refused) { return refused.last->seq; });
+void RefusedAgents::add(const EventInfo& event) {
+  auto& refused = agents_[{event.actor, event.address, event.reason}];
+  refused.last = event;
+  refused.times += std::max<std::uint64_t>(event.times, 1);
+}
+
+Table RefusedAgents::table(Instant now) const {
+  std::vector<const Refused*> sorted;
+  sorted.reserve(agents_.size());
+  for (const auto& [whose, refused] : agents_) sorted.push_back(&refused);
+  std::ranges::sort(sorted, std::greater(), [](const Refused* refused) { return refused->last.seq; });
   Table table({"LAST", "WORKER", "FROM", "TIMES", ""});
-  for (const auto& [last, times] : sorted) {
-    table.add({{time_text(*last, now)}, {last->actor}, {last->address}, {std::to_string(times)}, {last->reason}});
+  for (const auto* refused : sorted) {
+    const auto& last = refused->last;
+    table.add({{time_text(last, now)}, {last.actor}, {last.address}, {std::to_string(refused->times)}, {last.reason}});
   }
   return table;
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "cli/table.hpp"
@@ -35,8 +36,23 @@ using WorkerNames = std::map<std::string, std::string>;
 /// Of an audit's events: an agent was turned away.
 [[nodiscard]] bool is_refused_agent(const client::EventInfo& event);
 
-/// A line for each agent and why it was turned away, the last one first.
-[[nodiscard]] Table refused_agents_table(const std::vector<client::EventInfo>& events, Instant now);
+/// Agents that were turned away, each once for each reason and address, however often they tried.
+class RefusedAgents {
+ public:
+  /// REQUIRES: is_refused_agent(event), and those of before are older.
+  void add(const client::EventInfo& event);
+  /// The last one first.
+  [[nodiscard]] Table table(Instant now) const;
+
+ private:
+  struct Refused {
+    client::EventInfo last;
+    std::uint64_t times = 0;
+  };
+
+  /// By actor, address and reason.
+  std::map<std::tuple<std::string, std::string, std::string>, Refused> agents_;
+};
 
 enum class UsageBy : std::uint8_t { kOwner, kWorker, kRequest };
 

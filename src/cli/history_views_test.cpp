@@ -117,8 +117,10 @@ TEST_F(HistoryViews, ListAgentsThatWereTurnedAwayOnceForEachReason) {
   };
   EXPECT_TRUE(is_refused_agent(refused(1, "w1", "no")));
   EXPECT_FALSE(is_refused_agent(event("action refused", "", "")));
-  EXPECT_EQ(refused_agents_table({refused(1, "w1", "no"), refused(2, "w2", "no"), refused(3, "w1", "no")}, now_)
-                .render(false),
+  RefusedAgents agents;
+  EXPECT_TRUE(agents.table(now_).empty());
+  for (const auto& again : {refused(1, "w1", "no"), refused(2, "w2", "no"), refused(3, "w1", "no")}) agents.add(again);
+  EXPECT_EQ(agents.table(now_).render(false),
             "LAST      WORKER  FROM       TIMES\n"
             "13:59:53  w1      192.0.2.7  6      no\n"
             "13:59:53  w2      192.0.2.7  3      no\n");

@@ -71,20 +71,20 @@ Task<std::map<std::uint64_t, std::string>> running_owners(Session* session) {
 /// Agents that were turned away of late.
 Task<int> list_refused(Session* session) {
   const client::AuditFilter filter{.since = "7d", .kind = "action refused"};
-  std::vector<client::EventInfo> events;
+  RefusedAgents refused;
   std::uint64_t after = 0;
   for (bool more = true; more;) {
     const auto page = session->need(co_await session->api().audit(filter, after));
     for (std::size_t i = 0; i < page.events.size(); ++i) {
       if (!is_refused_agent(page.events[i])) continue;
       if (session->json()) session->print_line(page.lines.at(i));
-      events.push_back(page.events[i]);
+      refused.add(page.events[i]);
     }
     more = page.next.has_value();
     after = page.next.value_or(after);
   }
   if (session->json()) co_return 0;
-  const auto table = refused_agents_table(events, session->now());
+  const auto table = refused.table(session->now());
   if (table.empty()) {
     session->note("no agent was turned away in the last 7 days");
     co_return 0;
