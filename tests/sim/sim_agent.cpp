@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/assert.hpp"
+
 namespace boruta::sim {
 namespace {
 
@@ -19,13 +21,16 @@ dryad::AgentState first_state(WorkerUuid uuid) {
 
 }  // namespace
 
-/// The agent's end of one stream; it dies with the stream, so what is late on the network finds nobody.
+/// The agent's end of one stream; it dies with the stream, so what is late on the network finds nobody. Only the agent
+/// owns it: whatever is planned for later may have no more than a weak pointer.
 class SimAgent::Connection final : public AgentEnd {
  public:
   explicit Connection(SimAgent* agent) : agent_(*agent) {}
 
   void deliver(agent::ToAgent message) override {
     if (deaf_) return;
+    // Nobody may keep it alive beyond the stream, and with that beyond the session.
+    BORUTA_ASSERT(agent_.connection_.get() == this);
     agent_.act(agent_.session_->received(message, agent_.world_.clock().now()));
   }
   void end_stream() override {
@@ -125,8 +130,8 @@ void SimAgent::break_stream() {
       if (const auto end = server.lock()) end->break_off();
     });
   }
-  world_.clock().after(world_.some_time(0s, 60s), [this, connection, life = life_] {
-    if (*life && connection_ == connection) stream_ended();
+  world_.clock().after(world_.some_time(0s, 60s), [this, connection = std::weak_ptr(connection), life = life_] {
+    if (*life && is_present(connection)) stream_ended();
   });
 }
 
@@ -144,9 +149,13 @@ void SimAgent::lie(const dryad::Operation& operation) {
 
 void SimAgent::server_died() {
   if (!connection_) return;
-  world_.clock().after(world_.some_time(0s, 2s), [this, connection = connection_, life = life_] {
-    if (*life && connection_ == connection) stream_ended();
+  world_.clock().after(world_.some_time(0s, 2s), [this, connection = std::weak_ptr(connection_), life = life_] {
+    if (*life && is_present(connection)) stream_ended();
   });
+}
+
+bool SimAgent::is_present(const std::weak_ptr<Connection>& connection) const {
+  return connection_ && connection_ == connection.lock();
 }
 
 void SimAgent::stream_ended() {

@@ -50,6 +50,8 @@ class SimAgent {
   void connect();
   /// Nothing that was planned for the running agent happens any more.
   void die();
+  /// Whether it is that of the stream which stands now.
+  [[nodiscard]] bool is_present(const std::weak_ptr<Connection>& connection) const;
   void stream_ended();
   void finish(const dryad::Operation& operation);
   void lie(const dryad::Operation& operation);

@@ -17,7 +17,9 @@ using Counts = World::Counts;
 constexpr std::uint64_t kFirstSeeds = 12;
 
 /// Seeds that once found something, with what it was.
-constexpr std::array<std::uint64_t, 5> kFoundSomething{
+constexpr std::array<std::uint64_t, 6> kFoundSomething{
+    // What a dead server had sent came to an agent that was dead too, and was kept in what had been its session.
+    1795878224540628984U,
     // An agent that was removed was killed while it ended the job, and had forgotten the user when it came again.
     1795874259808355666U,
     // A worker was removed, and came again with a user whose job its agent had not heard of: nobody ended it.
