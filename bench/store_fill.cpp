@@ -42,23 +42,29 @@ class Filler {
 
   /// What came before may go, as far as the server that starts on it does not keep it.
   void write_checkpoint() {
-    execute({}, farm::WriteCheckpoint{});
     commit();
+    constexpr std::size_t kRowsAtOnce = 10'000;
+    while (must(journal_.tidy({.now = now_.wall, .checkpoint_since = now_.wall}, kRowsAtOnce)).more) continue;
   }
 
   void commit() {
     if (batch_.empty()) return;
-    const auto appended = journal_.append(batch_);
-    if (!appended) {
-      fmt::print(stderr, "store_fill: {}\n", appended.error().message);
-      std::exit(1);
-    }
+    must(journal_.append(batch_));
     batch_ = {};
   }
 
  private:
   inline static const farm::Actor kAnyone{
       .kind = farm::Actor::Kind::kAdmin, .user = UserId{1}, .name = std::string(farm::kAnonymous)};
+
+  template <class Value>
+  static Value must(std::expected<Value, store::StoreError> result) {
+    if (!result) {
+      fmt::print(stderr, "store_fill: {}\n", result.error().message);
+      std::exit(1);
+    }
+    if constexpr (!std::is_void_v<Value>) return std::move(*result);
+  }
 
   void execute(const farm::Actor& actor, farm::CommandBody body) {
     const farm::Command command{.actor = actor, .body = std::move(body)};

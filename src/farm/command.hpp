@@ -202,15 +202,12 @@ struct NoteRefusal {
 /// for it. No event: there are none.
 struct ForgetRequests {};
 
-/// The journal may be read from here on.
-struct WriteCheckpoint {};
-
 using CommandBody =
     std::variant<StartServer, CreateRequest, UpdateRequest, CloseRequest, ProlongAccess, AcquireWorker, SetWorkerState,
                  SetWorkerGroups, DeregisterWorker, RegisterWorker, DisconnectAgent, SetFail, NoteWorker, FinishPrepare,
                  FinishGrant, FinishEndJob, FinishMaintenance, MoveTunnel, CreateUser, SetUserGroups, SetUserCeilings,
                  SetGroupCeilings, DeleteUser, CreateToken, RevokeToken, AddUserKey, RemoveUserKey, NoteTokenUse,
-                 NoteRefusal, ForgetRequests, WriteCheckpoint>;
+                 NoteRefusal, ForgetRequests>;
 
 struct Command {
   Actor actor;

@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "farm/decisions.hpp"
 
@@ -23,16 +20,6 @@ Verdict decide_on(Emitter& out, const ForgetRequests& /*command*/) {
     forgotten.ended_until = std::max(forgotten.ended_until, request->changed);
   }
   if (!forgotten.ranges.empty()) out.add(std::move(forgotten));
-  return {};
-}
-
-Verdict decide_on(Emitter& out, const WriteCheckpoint& /*command*/) {
-  const auto open = out.farm().open_requests().size();
-  if (const auto most = out.policy().checkpoint_requests; open > most) {
-    return refuse(RefusalCode::kTooMany,
-                  fmt::format("{} requests wait or run, a checkpoint holds {} at most", open, most));
-  }
-  out.add(Checkpoint{.state = std::make_shared<const Rows>(out.farm().open_rows())});
   return {};
 }
 

@@ -54,6 +54,5 @@ using Verdict = std::expected<void, Refusal>;
 [[nodiscard]] Verdict decide_on(Emitter& out, const NoteTokenUse& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const NoteRefusal& command);
 [[nodiscard]] Verdict decide_on(Emitter& out, const ForgetRequests& command);
-[[nodiscard]] Verdict decide_on(Emitter& out, const WriteCheckpoint& command);
 
 }  // namespace boruta::farm

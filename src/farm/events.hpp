@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,7 +7,6 @@
 #include <variant>
 #include <vector>
 
-#include "farm/rows.hpp"
 #include "farm/types.hpp"
 
 /// What happened. Events are the truth: applying them in order to an empty farm gives the farm.
@@ -378,12 +376,8 @@ struct RequestsForgotten {
   friend bool operator==(const RequestsForgotten&, const RequestsForgotten&) = default;
 };
 
-/// What came before is not needed to know the farm as it was here: what ended stands in its row and changes no more,
-/// and all the rest is in `state`.
+/// Says nothing: journals of before kept the farm's state beside it. None is written any more.
 struct Checkpoint {
-  /// The farm without requests that had ended. Null in an event that was read from a journal, which gives it apart.
-  std::shared_ptr<const Rows> state;
-
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

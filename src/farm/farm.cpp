@@ -150,18 +150,6 @@ std::optional<std::uint16_t> Farm::free_tunnel_port() const {
 }
 
 Rows Farm::rows() const {
-  auto rows = open_rows();
-  rows.requests.clear();
-  rows.requests.reserve(requests_.size());
-  const auto& columns = requests_.columns();
-  for (auto id = columns.first_from({1}); id; id = columns.first_from({id->value + 1})) {
-    const auto request = requests_.find(*id);
-    rows.requests.push_back(*request);
-  }
-  return rows;
-}
-
-Rows Farm::open_rows() const {
   Rows rows{.last_event = last_event_, .last_request = requests_.last_id(), .forgotten_until = forgotten_until_};
   const auto values = [](const auto& map, auto& out) {
     for (const auto& [key, value] : map) out.push_back(value);
@@ -172,8 +160,12 @@ Rows Farm::open_rows() const {
   values(workers_, rows.workers);
   values(creations_, rows.creations);
   values(user_keys_, rows.user_keys);
-  rows.requests.reserve(open_requests_.size());
-  for (const auto id : open_requests_) rows.requests.push_back(*requests_.find_open(id));
+  rows.requests.reserve(requests_.size());
+  const auto& columns = requests_.columns();
+  for (auto id = columns.first_from({1}); id; id = columns.first_from({id->value + 1})) {
+    const auto request = requests_.find(*id);
+    rows.requests.push_back(*request);
+  }
   return rows;
 }
 

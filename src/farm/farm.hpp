@@ -91,8 +91,6 @@ class Farm {
   [[nodiscard]] std::optional<std::uint16_t> free_tunnel_port() const;
 
   [[nodiscard]] Rows rows() const;
-  /// The same without requests that have ended.
-  [[nodiscard]] Rows open_rows() const;
 
  private:
   friend class Applier;

@@ -45,8 +45,6 @@ struct Policy {
   /// A request that ended is kept for so long, and then for no reason but that forgetting goes in steps. Zero: for
   /// ever.
   Duration keep_requests{};
-  /// With more open requests no checkpoint is written: it holds them all, and is made in one go.
-  std::size_t checkpoint_requests = 100'000;
   /// Jobs' tunnels listen on ports from this range, both ends included.
   std::uint16_t first_tunnel_port = 30'000;
   std::uint16_t last_tunnel_port = 39'999;

@@ -57,18 +57,6 @@ TEST_F(Retention, ForgetsNothingWhereAllIsKept) {
   EXPECT_NE(farm.farm().find_request(id), nullptr);
 }
 
-TEST_F(Retention, WritesNoCheckpointOfMoreOpenRequestsThanOneHolds) {
-  FarmFixture farm{Policy{.checkpoint_requests = 2}};
-  farm.create("alice");
-  const auto second = farm.create("alice");
-  EXPECT_EQ(farm.act("root", WriteCheckpoint{}), "");
-  EXPECT_EQ(farm.last_events(), "checkpoint");
-  farm.create("alice");
-  EXPECT_EQ(farm.act("root", WriteCheckpoint{}), "3 requests wait or run, a checkpoint holds 2 at most");
-  EXPECT_EQ(farm.close("alice", second), "");
-  EXPECT_EQ(farm.act("root", WriteCheckpoint{}), "");
-}
-
 TEST_F(Retention, NeverGivesTheIdOfAForgottenRequestAgain) {
   const auto id = closed();
   farm_.advance(kKept);
@@ -102,21 +90,6 @@ TEST_F(Retention, TellsInRangesWhatItForgets) {
   EXPECT_EQ(forget(), "");
   const auto& event = std::get<RequestsForgotten>(farm_.events().back().body);
   EXPECT_EQ(event.ranges, (std::vector<RequestRange>{{.first = {1}, .last = {3}}, {.first = {5}, .last = {5}}}));
-}
-
-TEST_F(Retention, PutsAllThatCanStillChangeIntoACheckpoint) {
-  const auto ended = closed();
-  const auto open = farm_.create("alice", {.caps = {{"board", "none"}}});
-  farm_.register_worker("w");
-  EXPECT_EQ(farm_.act("root", WriteCheckpoint{}), "");
-  const auto& state = *std::get<Checkpoint>(farm_.events().back().body).state;
-  ASSERT_EQ(state.requests.size(), 1U);
-  EXPECT_EQ(state.requests[0].id, open);
-  EXPECT_EQ(state.last_request, open);
-  EXPECT_EQ(state.workers.size(), 1U);
-  EXPECT_EQ(state.users.size(), farm_.farm().users().size());
-  EXPECT_EQ(state.last_event.value + 1, farm_.events().back().seq.value);
-  EXPECT_TRUE(is_known(ended));
 }
 
 }  // namespace

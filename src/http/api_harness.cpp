@@ -60,8 +60,8 @@ Task<std::expected<farm::Events, store::StoreError>> DirectCommitter::read(store
   co_return journal_.read(query);
 }
 
-Task<std::expected<store::Tidied, store::StoreError>> DirectCommitter::tidy(Instant until) {
-  co_return journal_.tidy(until, limits::kListPage);
+Task<std::expected<store::Tidied, store::StoreError>> DirectCommitter::tidy(store::TidyOrder order) {
+  co_return journal_.tidy(order, limits::kListPage);
 }
 
 ApiHarness::ApiHarness(farm::Policy policy, Instant start, server::ClientLimits::Options limits)
@@ -99,7 +99,9 @@ ApiHarness::~ApiHarness() {
 }
 
 void ApiHarness::forget_events() {
-  const auto tidied = committer_.journal().tidy(clock_.now().wall, limits::kListPage);
+  const auto now = clock_.now().wall;
+  const auto tidied =
+      committer_.journal().tidy({.now = now, .checkpoint_since = now, .forget_until = now}, limits::kListPage);
   ASSERT_TRUE(tidied);
   feed_->set_oldest(tidied->first);
 }

@@ -28,7 +28,7 @@ class DirectCommitter final : public server::Committer {
   void submit(store::EventBatch batch) override;
   [[nodiscard]] bool stalled() const override { return stalled_; }
   Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) override;
-  Task<std::expected<store::Tidied, store::StoreError>> tidy(Instant until) override;
+  Task<std::expected<store::Tidied, store::StoreError>> tidy(store::TidyOrder order) override;
   void stop() override {}
 
   store::MemoryJournal& journal() { return journal_; }
@@ -102,7 +102,7 @@ class ApiHarness {
   std::shared_ptr<Pulled> pull(std::shared_ptr<BodyStream> stream);
 
   std::expected<farm::Events, Refusal> submit(farm::CommandBody body, Secret secret = {}, farm::Actor actor = {});
-  /// All events before the newest checkpoint.
+  /// All but the newest, behind a checkpoint.
   void forget_events();
   /// Lets everything happen that needs no time.
   void settle();

@@ -234,8 +234,7 @@ TEST_F(Histories, RefuseALastEventIdThatIsNone) {
 }
 
 TEST_F(Histories, SayThatWhatCameAfterALastEventIdIsKeptNoLonger) {
-  file_requests(2);
-  ASSERT_TRUE(harness_.submit(farm::WriteCheckpoint{}));
+  file_requests(3);
   const auto oldest = newest();
   harness_.forget_events();
   EXPECT_EQ(harness_.call("GET", "/api/v1/events", {}, admin_as(std::to_string(oldest - 1))).status, 200U);
@@ -251,25 +250,13 @@ TEST_F(Histories, SayThatWhatCameAfterALastEventIdIsKeptNoLonger) {
 TEST_F(Histories, DropAStreamWhoseNextEventsAreForgottenBeforeItHasReadThem) {
   file_requests(1);
   const auto from = newest();
-  file_requests(1);
-  ASSERT_TRUE(harness_.submit(farm::WriteCheckpoint{}));
+  file_requests(2);
   const auto stream = listen(admin_as(std::to_string(from)));
   next(stream);
   harness_.forget_events();
   EXPECT_TRUE(next(stream).starts_with(
       fmt::format("event: dropped\ndata: {{\"message\":\"what came after event {} is not kept", from)));
   EXPECT_EQ(next(stream), "the end");
-}
-
-TEST_F(Histories, SayNothingOfCheckpoints) {
-  const auto stream = listen(admin_);
-  next(stream);
-  ASSERT_TRUE(harness_.submit(farm::WriteCheckpoint{}));
-  EXPECT_EQ(next(stream), fmt::format("id: {}\n\n", newest()));
-  const auto audit = harness_.call("GET", "/api/v1/audit", {}, admin_).body;
-  EXPECT_EQ(count_of(audit, "\"checkpoint\""), 0U);
-  const auto asked = harness_.call("GET", "/api/v1/audit?kind=checkpoint", {}, admin_).body;
-  EXPECT_EQ(count_of(asked, "\"checkpoint\""), 1U);
 }
 
 std::string known_since(const HttpResponse& response) {

@@ -27,7 +27,7 @@ constexpr std::chrono::seconds kPatienceOnStop{1};
 constexpr std::chrono::milliseconds kScrubWhenQuiet{100};
 constexpr std::chrono::milliseconds kScrubWithin{2'000};
 
-/// What is done to keep the store small takes about this long at a time, from the fewest events or pages on.
+/// What is done to keep the store small takes about this long at a time, from the fewest rows, events or pages on.
 constexpr std::chrono::milliseconds kTidySlice{4};
 constexpr std::size_t kLeastTidied = 16;
 constexpr std::size_t kMostTidied = 1'024;
@@ -73,11 +73,11 @@ class CommitThread final : public StoreThread {
                                                                                              asio::use_awaitable);
   }
 
-  Task<TidyResult> tidy(Instant until) override {
-    auto initiate = [this, until](auto handler) {
+  Task<TidyResult> tidy(store::TidyOrder order) override {
+    auto initiate = [this, order](auto handler) {
       auto resume = resumption<TidyResult>(std::move(handler));
       const std::scoped_lock lock(mutex_);
-      tidies_.push_back(TidyOrder{.until = until, .resume = std::move(resume)});
+      tidies_.push_back(Tidying{.order = order, .resume = std::move(resume)});
       wake_.notify_one();
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(TidyResult)>(initiate,
@@ -117,8 +117,8 @@ class CommitThread final : public StoreThread {
     std::move_only_function<void(ReadResult)> resume;
   };
 
-  struct TidyOrder {
-    Instant until;
+  struct Tidying {
+    store::TidyOrder order;
     std::move_only_function<void(TidyResult)> resume;
   };
 
@@ -149,7 +149,7 @@ class CommitThread final : public StoreThread {
       if (!batch.empty()) commit(batch);
       if (!batch.deleted_keys.empty() && !scrub_by_) scrub_by_ = SteadyClock::now() + kScrubWithin;
       for (auto& read : reads) read.resume(journal_->read(read.query));
-      for (auto& order : tidies) order.resume(tidy_slice(order.until));
+      for (auto& tidying : tidies) tidying.resume(tidy_slice(tidying.order));
       for (auto& order : backups) begin_backup(std::move(order));
       if (copying_) continue_backup();
       if (scrub_by_ && SteadyClock::now() >= *scrub_by_) scrub();
@@ -176,9 +176,9 @@ class CommitThread final : public StoreThread {
   }
 
   /// The next slice is larger or smaller, by how long this one took.
-  TidyResult tidy_slice(Instant until) {
+  TidyResult tidy_slice(const store::TidyOrder& order) {
     const auto begun = SteadyClock::now();
-    auto tidied = journal_->tidy(until, tidied_at_once_);
+    auto tidied = journal_->tidy(order, tidied_at_once_);
     const auto took = SteadyClock::now() - begun;
     if (took > kTidySlice) tidied_at_once_ = std::max(tidied_at_once_ / 2, kLeastTidied);
     if (took < kTidySlice / 2) tidied_at_once_ = std::min(tidied_at_once_ * 2, kMostTidied);
@@ -268,7 +268,7 @@ class CommitThread final : public StoreThread {
   /// Everything that waits, as one transaction.
   store::EventBatch waiting_;
   std::deque<Read> reads_;
-  std::deque<TidyOrder> tidies_;
+  std::deque<Tidying> tidies_;
   std::deque<BackupOrder> backups_;
   bool stopping_ = false;
   /// Once it stops.
@@ -276,7 +276,7 @@ class CommitThread final : public StoreThread {
   std::atomic<bool> backups_stopped_{false};
   /// Keys were deleted since the last scrub: by when the next must be. Thread: the store's.
   std::optional<SteadyClock::time_point> scrub_by_;
-  /// Events and pages in one slice. Thread: the store's.
+  /// Rows, events and pages in one slice. Thread: the store's.
   std::size_t tidied_at_once_ = kLeastTidied;
   /// The backup that is being made, and who waits for it. Thread: the store's.
   std::unique_ptr<store::Backup> copying_;

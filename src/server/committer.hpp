@@ -27,7 +27,7 @@ class Committer {
   /// Durable events.
   virtual Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) = 0;
   /// One slice of `Journal::tidy`, between two transactions.
-  virtual Task<std::expected<store::Tidied, store::StoreError>> tidy(Instant until) = 0;
+  virtual Task<std::expected<store::Tidied, store::StoreError>> tidy(store::TidyOrder order) = 0;
   /// Returns when everything submitted is durable.
   virtual void stop() = 0;
 };

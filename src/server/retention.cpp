@@ -35,10 +35,10 @@ Retention::Pace Retention::pace() const {
 }
 
 Task<void> Retention::begin() {
-  const auto tidied = co_await committer_.tidy(Instant::min());
+  const store::TidyOrder nothing;
+  const auto tidied = co_await committer_.tidy(nothing);
   if (tidied) {
     feed_.set_oldest(tidied->first);
-    checkpoint_at_ = tidied->checkpoint_at;
   } else {
     complain(tidied.error());
   }
@@ -56,12 +56,13 @@ Task<void> Retention::run() {
 
 Task<bool> Retention::pass() {
   if (const bool goes_on = co_await forget_requests(); !goes_on) co_return false;
-  const auto now = coordinator_.clock().now().wall;
-  const bool due = !checkpoint_at_ || now - *checkpoint_at_ >= pace().checkpoint;
-  if (keep_events_ > Duration::zero() && due) {
-    if (const bool goes_on = co_await write_checkpoint(); !goes_on) co_return false;
-  }
   co_return co_await tidy();
+}
+
+store::TidyOrder Retention::order() const {
+  const auto now = coordinator_.clock().now().wall;
+  if (keep_events_ == Duration::zero()) return {.now = now};
+  return {.now = now, .checkpoint_since = now - pace().checkpoint, .forget_until = now - keep_events_};
 }
 
 bool Retention::has_old_requests() const {
@@ -87,31 +88,17 @@ Task<bool> Retention::forget_requests() {
   co_return true;
 }
 
-Task<bool> Retention::write_checkpoint() {
-  farm::Command command{.actor = {}, .body = farm::WriteCheckpoint{}};
-  const auto written = co_await coordinator_.submit(std::move(command));
-  if (!written) {
-    if (written.error().code == RefusalCode::kUnavailable) co_return false;
-    runtime::log_warning("no checkpoint is written, and old events are kept meanwhile",
-                         {{"reason", written.error().detail}});
-    co_return true;
-  }
-  checkpoint_at_ = written->front().at;
-  co_return true;
-}
-
 Task<bool> Retention::tidy() {
   while (true) {
-    const auto now = coordinator_.clock().now();
-    const auto until = keep_events_ > Duration::zero() ? now.wall - keep_events_ : Instant::min();
-    const auto tidied = co_await committer_.tidy(until);
+    const auto begun = coordinator_.clock().now().lease;
+    const auto tidied = co_await committer_.tidy(order());
     if (!tidied) {
       complain(tidied.error());
       co_return true;
     }
     feed_.set_oldest(tidied->first);
     if (!tidied->more) co_return true;
-    if (const bool rested = co_await rest(now.lease); !rested) co_return false;
+    if (const bool rested = co_await rest(begun); !rested) co_return false;
   }
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "server/coordinator.hpp"
 #include "server/event_feed.hpp"
 
@@ -32,10 +30,10 @@ class Retention {
 
   [[nodiscard]] Pace pace() const;
   [[nodiscard]] bool has_old_requests() const;
+  [[nodiscard]] store::TidyOrder order() const;
   // All of them: false when the server stops.
   Task<bool> pass();
   Task<bool> forget_requests();
-  Task<bool> write_checkpoint();
   Task<bool> tidy();
   /// Leaves the others at least three quarters of the time.
   Task<bool> rest(Instant since);
@@ -44,8 +42,6 @@ class Retention {
   Committer& committer_;
   EventFeed& feed_;
   Duration keep_events_;
-  /// When the newest was written.
-  std::optional<Instant> checkpoint_at_;
 };
 
 }  // namespace boruta::server

@@ -129,8 +129,6 @@ void fill(std::optional<Value>& value) {
 }
 
 inline void fill(SharedDemand& demand);
-/// An event is read without it.
-inline void fill(std::shared_ptr<const farm::Rows>& state) { state = nullptr; }
 
 template <class Record>
 void fill(Record& record) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "store/json_fields.hpp"
@@ -10,21 +12,30 @@ namespace boruta::store {
 namespace {
 
 /// More would buy nothing: farms have dozens of kinds of requests. Those that don't fit are looked up.
-constexpr std::size_t kRememberedIds = 4'096;
+constexpr std::size_t kRemembered = 4'096;
+
+/// Of a row of id, caps and requirements; null: they are wrong.
+SharedDemand demand_of(const Statement& row) {
+  Demand demand;
+  if (!parse_json(row.text(1), demand.caps) || !parse_json(row.text(2), demand.requirements)) return nullptr;
+  return std::make_shared<const Demand>(std::move(demand));
+}
 
 }  // namespace
 
 std::expected<DemandTable, StoreError> DemandTable::prepare(Database& database) {
   DemandTable demands(database);
-  auto insert = database.prepare("INSERT INTO demands (caps, requirements) VALUES (?, ?)");
-  if (!insert) return std::unexpected(insert.error());
-  auto select = database.prepare("SELECT id FROM demands WHERE caps = ? AND requirements = ?");
-  if (!select) return std::unexpected(select.error());
-  auto remove = database.prepare("DELETE FROM demands WHERE id = ?");
-  if (!remove) return std::unexpected(remove.error());
-  demands.insert_ = std::move(*insert);
-  demands.delete_ = std::move(*remove);
-  demands.select_ = std::move(*select);
+  const std::array<std::pair<Statement*, std::string_view>, 4> wanted{{
+      {&demands.insert_, "INSERT INTO demands (caps, requirements) VALUES (?, ?)"},
+      {&demands.select_, "SELECT id FROM demands WHERE caps = ? AND requirements = ?"},
+      {&demands.select_by_id_, "SELECT id, caps, requirements FROM demands WHERE id = ?"},
+      {&demands.delete_, "DELETE FROM demands WHERE id = ?"},
+  }};
+  for (const auto& [statement, sql] : wanted) {
+    auto prepared = database.prepare(sql);
+    if (!prepared) return std::unexpected(prepared.error());
+    *statement = std::move(*prepared);
+  }
   return demands;
 }
 
@@ -48,7 +59,7 @@ std::optional<std::int64_t> DemandTable::id_of(const Demand& demand) {
     if (insert_.run()) id = database_->last_row();
   }
   if (!id) return std::nullopt;
-  if (ids_.size() >= kRememberedIds) ids_.clear();
+  if (ids_.size() >= kRemembered) ids_.clear();
   ids_.emplace(std::move(both), *id);
   return id;
 }
@@ -58,19 +69,24 @@ std::expected<void, StoreError> DemandTable::load() {
   if (!all) return std::unexpected(all.error());
   int code = all->step();
   for (; code == SQLITE_ROW; code = all->step()) {
-    Demand demand;
-    if (!parse_json(all->text(1), demand.caps) || !parse_json(all->text(2), demand.requirements)) {
+    auto demand = demand_of(*all);
+    if (demand == nullptr) {
       return std::unexpected(database_->corrupt(fmt::format("row {} of demands is wrong", all->integer(0))));
     }
-    loaded_.emplace(all->integer(0), std::make_shared<const Demand>(std::move(demand)));
+    loaded_.emplace(all->integer(0), std::move(demand));
   }
   if (code != SQLITE_DONE) return std::unexpected(database_->failure("load demands"));
   return {};
 }
 
-SharedDemand DemandTable::find(std::int64_t id) const {
-  const auto found = loaded_.find(id);
-  return found == loaded_.end() ? nullptr : found->second;
+SharedDemand DemandTable::find(std::int64_t id) {
+  if (const auto found = loaded_.find(id); found != loaded_.end()) return found->second;
+  select_by_id_.bind(1, id);
+  auto demand = select_by_id_.step() == SQLITE_ROW ? demand_of(select_by_id_) : nullptr;
+  select_by_id_.reset();
+  if (demand == nullptr) return nullptr;
+  if (loaded_.size() >= kRemembered) loaded_.clear();
+  return loaded_.emplace(id, std::move(demand)).first->second;
 }
 
 std::expected<void, StoreError> DemandTable::unload() {
@@ -78,15 +94,13 @@ std::expected<void, StoreError> DemandTable::unload() {
   std::erase_if(loaded, [](const auto& entry) { return entry.second.use_count() > 1; });
   if (loaded.empty()) return {};
   ids_.clear();
-  auto done = database_->execute("delete demands", "BEGIN IMMEDIATE");
-  for (auto unused = loaded.begin(); done && unused != loaded.end(); ++unused) {
-    delete_.bind(1, unused->first);
-    if (!delete_.run()) done = std::unexpected(database_->failure("delete demands"));
-  }
-  if (done) return database_->execute("delete demands", "COMMIT");
-  const auto rolled_back = database_->execute("delete demands", "ROLLBACK");
-  static_cast<void>(rolled_back);
-  return done;
+  return database_->transact("delete demands", [&]() -> std::expected<void, StoreError> {
+    for (const auto& [id, demand] : loaded) {
+      delete_.bind(1, id);
+      if (!delete_.run()) return std::unexpected(database_->failure("delete demands"));
+    }
+    return {};
+  });
 }
 
 }  // namespace boruta::store

@@ -26,13 +26,16 @@ class DemandTable {
   /// Must follow a rollback: rows that `id_of` wrote are gone.
   void forget_ids() { ids_.clear(); }
 
-  /// Reads all rows, for `find`.
+  /// Reads all rows at once, for those who ask for most of them.
   [[nodiscard]] std::expected<void, StoreError> load();
-  /// Null: there is no such row among those loaded. Equal demands are one object.
-  [[nodiscard]] SharedDemand find(std::int64_t id) const;
+  /// Null: there is no such row, or it is wrong. Until `unload` or `release` equal demands are one object, if they are
+  /// few.
+  [[nodiscard]] SharedDemand find(std::int64_t id);
   /// Frees what `load` read, and deletes the rows of what nobody has taken by `find`: no request asks for that any
   /// more.
   [[nodiscard]] std::expected<void, StoreError> unload();
+  /// Frees what `find` read.
+  void release() { loaded_.clear(); }
 
  private:
   explicit DemandTable(Database& database) : database_(&database) {}
@@ -40,6 +43,7 @@ class DemandTable {
   Database* database_;
   Statement insert_;
   Statement select_;
+  Statement select_by_id_;
   Statement delete_;
   /// By capabilities and requirements as JSON, one behind the other: those used of late.
   std::unordered_map<std::string, std::int64_t> ids_;

@@ -101,7 +101,7 @@ TEST(EventCodec, KeepsTheStoredFormOfWorkersUsersAndActors) {
   EXPECT_EQ(encoded(farm::RequestsForgotten{.ranges = {{.first = {1}, .last = {3}}, {.first = {7}, .last = {7}}},
                                             .ended_until = Instant(9s)}),
             R"(requests_forgotten {"ranges":[{"first":1,"last":3},{"first":7,"last":7}],"ended_until_ns":9000000000})");
-  EXPECT_EQ(encoded(farm::Checkpoint{.state = nullptr}), "checkpoint {}");
+  EXPECT_EQ(encoded(farm::Checkpoint{}), "checkpoint {}");
   EXPECT_EQ(encode_actor({.name = "server", .address = "192.0.2.9"}),
             R"({"kind":"server","name":"server","address":"192.0.2.9"})");
   EXPECT_EQ(encode_actor({}), R"({"kind":"server","name":"server"})");

@@ -442,7 +442,6 @@ struct Fields<farm::RequestsForgotten> {
   }
 };
 
-/// The state goes with it apart: see state_codec.hpp.
 template <>
 struct Fields<farm::Checkpoint> {
   static constexpr std::string_view kType = "checkpoint";

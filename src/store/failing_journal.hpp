@@ -37,11 +37,11 @@ class FailingJournal final : public Journal {
   }
 
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override { return journal_->read(query); }
-  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) override {
-    return journal_->read_checkpoint(seq);
+  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint() override {
+    return journal_->read_checkpoint();
   }
-  std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) override {
-    return journal_->tidy(until, most);
+  std::expected<Tidied, StoreError> tidy(const TidyOrder& order, std::size_t most) override {
+    return journal_->tidy(order, most);
   }
   std::expected<void, StoreError> scrub() override { return journal_->scrub(); }
   std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override {

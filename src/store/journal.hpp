@@ -85,14 +85,21 @@ struct EventQuery {
   std::size_t limit = 1'000;
 };
 
+/// What a journal is to do about its past; unless told otherwise, nothing.
+struct TidyOrder {
+  Instant now{};
+  /// A checkpoint is made if the newest was written before this, and something happened since.
+  Instant checkpoint_since = Instant::min();
+  /// Events go that lie before the newest checkpoint written at this instant or earlier.
+  Instant forget_until = Instant::min();
+};
+
 /// How far a journal has got with its past.
 struct Tidied {
   /// There is more to do: call again, when others had their turn.
   bool more = false;
   /// The oldest event that is kept; of an empty journal the first that will be.
   EventSeq first;
-  /// When the newest checkpoint was written.
-  std::optional<Instant> checkpoint_at;
 };
 
 /// A copy of a journal in the making, slice by slice; batches may be appended in between.
@@ -119,16 +126,18 @@ class Journal {
   /// REQUIRES: batch.first_seq == last_seq() + 1.
   virtual std::expected<void, StoreError> append(const EventBatch& batch) = 0;
 
-  /// Events in order of their sequence, at most `query.limit`. A Checkpoint comes without its state.
+  /// Events in order of their sequence, at most `query.limit`.
   virtual std::expected<farm::Events, StoreError> read(const EventQuery& query) = 0;
 
-  /// The state that came with the Checkpoint `seq`; nothing: it is not kept.
-  virtual std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) = 0;
+  /// The newest checkpoint: the rows as they were after the event `last_event`, but for requests that had ended by
+  /// then, whose rows change no more. Nothing: there is none.
+  virtual std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint() = 0;
 
-  /// One slice of what a journal does to stay small, in a transaction of its own: forgets events that lie before the
-  /// newest checkpoint written at `until` or earlier, oldest first, then gives room back to the file system, if much of
-  /// the file is empty. Of events, pages and the like at most `most` each. kBusy: nothing was changed.
-  virtual std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) = 0;
+  /// One slice of what a journal does to stay small, in a transaction of its own: makes a checkpoint, forgets events,
+  /// oldest first, as `order` says, then gives room back to the file system, if much of the file is empty. Of rows,
+  /// events, pages and the like at most `most` each; batches may be appended between slices. After an error a
+  /// checkpoint that was being made begins anew.
+  virtual std::expected<Tidied, StoreError> tidy(const TidyOrder& order, std::size_t most) = 0;
 
   /// Leaves no byte of deleted keys in the journal's files. Takes as long as writing what was appended of late once
   /// more. kBusy: it could not be done now.

@@ -2,7 +2,9 @@
 #include <rapidcheck.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -47,75 +49,143 @@ TEST_P(JournalPast, ForgetsRequestsWithTheirJobsAndKnowsThatTheyWere) {
   EXPECT_EQ(place_->journal().load()->rows.last_request, RequestId{3});
 }
 
-EventBatch checkpoint_batch(const Journal& journal, std::shared_ptr<const farm::Rows> state) {
-  return batch_of(journal, {farm::Checkpoint{.state = std::move(state)}});
+Tidied tidy(Journal& journal, const TidyOrder& order, std::size_t most) {
+  const auto tidied = journal.tidy(order, most);
+  EXPECT_TRUE(tidied) << tidied.error().message;
+  return tidied.value_or(Tidied{});
 }
 
-/// Rows as they may be while requests are open.
-farm::Rows arbitrary_state() {
-  farm::Rows state;
-  state.users = arbitrary_rows<farm::User>();
-  state.tokens = arbitrary_rows<farm::Token>();
-  state.requests = arbitrary_rows<farm::Request>();
-  state.workers = arbitrary_rows<farm::Worker>();
-  state.user_keys = arbitrary_rows<farm::UserKey>();
-  arbitrary::fill(state.groups);
-  arbitrary::fill(state.creations);
-  arbitrary::fill(state.last_event);
-  arbitrary::fill(state.last_request);
-  arbitrary::fill(state.forgotten_until);
-  return state;
+void make_checkpoint(Journal& journal, Instant now) {
+  while (tidy(journal, {.now = now, .checkpoint_since = now}, 100).more) continue;
 }
 
-TEST_P(JournalPast, GivesBackTheStateOfACheckpointAndReadsTheEventWithoutIt) {
+Tidied forget(Journal& journal, Instant until, std::size_t most) {
+  return tidy(journal, {.now = until, .forget_until = until}, most);
+}
+
+/// What a checkpoint holds.
+farm::Rows open_rows(Journal& journal) {
+  auto rows = journal.load().value().rows;
+  std::erase_if(rows.requests, [](const farm::Request& request) { return farm::is_terminal(request.state); });
+  return rows;
+}
+
+/// Batches as farms make them, about few rows, so that each is changed again and again.
+class Batches {
+ public:
+  EventBatch next(const Journal& journal) {
+    auto batch = batch_about(journal, worker_number(1));
+    batch.users = arbitrary_rows<farm::User>();
+    batch.tokens = arbitrary_rows<farm::Token>();
+    batch.user_keys = arbitrary_rows<farm::UserKey>();
+    batch.workers = arbitrary_rows<farm::Worker>();
+    arbitrary::fill(batch.groups);
+    for (int number = 1; number <= 5; ++number) {
+      const RequestId id{static_cast<std::uint64_t>(number)};
+      if (one_in(4)) batch.deleted_workers.push_back(worker_number(number));
+      if (one_in(4)) batch.deleted_creations.push_back(id);
+      if (one_in(2)) batch.creations.emplace_back(arbitrary::make<farm::Creation>()).request = id;
+    }
+    for (auto& request : arbitrary_rows<farm::Request>()) add(batch, std::move(request));
+    return batch;
+  }
+
+ private:
+  static bool one_in(int count) { return *rc::gen::inRange(0, count) == 0; }
+
+  /// One that has ended changes no more, but goes now and then; a job is never taken back.
+  void add(EventBatch& batch, farm::Request request) {
+    const auto before = requests_.find(request.id);
+    if (before == requests_.end()) {
+      requests_.emplace(request.id, request);
+    } else if (!farm::is_terminal(before->second.state)) {
+      if (!request.job) request.job = before->second.job;
+      before->second = request;
+    } else {
+      if (!one_in(4)) return;
+      batch.deleted_requests.push_back(request.id);
+      batch.forgotten = {.last_request = RequestId{10}, .until = request.changed};
+      return;
+    }
+    batch.requests.push_back(std::move(request));
+  }
+
+  std::map<RequestId, farm::Request> requests_;
+};
+
+TEST_P(JournalPast, MakesCheckpointsOfWhatThereIsWhateverIsAppendedMeanwhile) {
+  int made = 0;
   EXPECT_TRUE(rc::check([&] {
     const auto place = GetParam().make();
-    const auto state = std::make_shared<const farm::Rows>(arbitrary_state());
-    RC_ASSERT(place->journal().append(batch_about(place->journal(), worker_number(1))).has_value());
-    RC_ASSERT(place->journal().append(checkpoint_batch(place->journal(), state)).has_value());
+    Batches batches;
+    std::optional<farm::Rows> newest;
+    Instant now;
+    for (auto steps = *rc::gen::inRange(20, 150); steps > 0; --steps) {
+      auto& journal = place->journal();
+      if (*rc::gen::inRange(0, 3) == 0) {
+        RC_ASSERT(journal.append(batches.next(journal)).has_value());
+        continue;
+      }
+      now += 1s;
+      const auto most = *rc::gen::inRange<std::size_t>(1, 12);
+      RC_ASSERT(journal.tidy({.now = now, .checkpoint_since = now}, most).has_value());
+      const auto read = journal.read_checkpoint();
+      RC_ASSERT(read.has_value());
+      if (*read == newest) continue;
+      ++made;
+      RC_ASSERT(**read == open_rows(journal));
+      newest = *read;
+    }
     place->restart();
-    const auto read = place->journal().read_checkpoint(EventSeq{2});
-    RC_ASSERT(read.has_value() && read->has_value());
-    RC_ASSERT(**read == *state);
-    RC_ASSERT(!place->journal().read_checkpoint(EventSeq{1})->has_value());
-    const auto events = place->journal().read({});
-    RC_ASSERT(std::get<farm::Checkpoint>(events->back().body).state == nullptr);
+    RC_ASSERT(*place->journal().read_checkpoint() == newest);
   }));
+  EXPECT_GT(made, 50);
+}
+
+TEST_P(JournalPast, MakesACheckpointOnlyWhenToldAndWhenSomethingHappened) {
+  auto& journal = place_->journal();
+  ASSERT_TRUE(journal.append(batch_about(journal, worker_number(1))));
+  EXPECT_FALSE(tidy(journal, {.now = Instant(5s)}, 100).more);
+  EXPECT_EQ(*journal.read_checkpoint(), std::nullopt);
+  make_checkpoint(journal, Instant(5s));
+  EXPECT_EQ(journal.read_checkpoint().value()->last_event, EventSeq{1});
+  EXPECT_FALSE(tidy(journal, {.now = Instant(9s), .checkpoint_since = Instant(9s)}, 100).more);
+
+  ASSERT_TRUE(journal.append(batch_about(journal, worker_number(1))));
+  EXPECT_FALSE(tidy(journal, {.now = Instant(9s), .checkpoint_since = Instant(5s)}, 100).more);
+  EXPECT_EQ(journal.read_checkpoint().value()->last_event, EventSeq{1});
+  make_checkpoint(journal, Instant(9s));
+  EXPECT_EQ(journal.read_checkpoint().value()->last_event, EventSeq{2});
 }
 
 TEST_P(JournalPast, ForgetsEventsBeforeTheNewestCheckpointThatIsOldEnoughAFewAtATime) {
-  const auto state = std::make_shared<const farm::Rows>();
-  for (int round = 0; round < 2; ++round) {
-    for (int count = 0; count < 4; ++count) {
+  for (int round = 1; round <= 2; ++round) {
+    for (int count = 0; count < 5; ++count) {
       ASSERT_TRUE(place_->journal().append(batch_about(place_->journal(), worker_number(1))));
     }
-    ASSERT_TRUE(place_->journal().append(checkpoint_batch(place_->journal(), state)));  // 5 and 10
+    make_checkpoint(place_->journal(), Instant(round * 5s));  // behind 5 and 10
   }
   ASSERT_TRUE(place_->journal().append(batch_about(place_->journal(), worker_number(1))));
 
-  const auto none = place_->journal().tidy(Instant(5s) - 1ns, 100);
-  ASSERT_TRUE(none) << none.error().message;
-  EXPECT_FALSE(none->more);
-  EXPECT_EQ(none->first, EventSeq{1});
-  EXPECT_EQ(none->checkpoint_at, Instant(10s));
+  const auto none = forget(place_->journal(), Instant(5s) - 1ns, 100);
+  EXPECT_FALSE(none.more);
+  EXPECT_EQ(none.first, EventSeq{1});
 
-  const auto some = place_->journal().tidy(Instant(9s), 3);
-  ASSERT_TRUE(some);
-  EXPECT_TRUE(some->more);
-  EXPECT_EQ(some->first, EventSeq{4});
+  const auto some = forget(place_->journal(), Instant(9s), 3);
+  EXPECT_TRUE(some.more);
+  EXPECT_EQ(some.first, EventSeq{4});
   place_->restart();
   auto& journal = place_->journal();
   EXPECT_EQ(numbers(*journal.read({})), (std::vector<std::uint64_t>{4, 5, 6, 7, 8, 9, 10, 11}));
-  while (journal.tidy(Instant(9s), 3)->more) continue;
+  while (forget(journal, Instant(9s), 3).more) continue;
   EXPECT_EQ(numbers(*journal.read({})), (std::vector<std::uint64_t>{5, 6, 7, 8, 9, 10, 11}));
-  EXPECT_TRUE(journal.read_checkpoint(EventSeq{5})->has_value());
 
-  while (journal.tidy(Instant(10s), 100)->more) continue;
+  while (forget(journal, Instant(10s), 100).more) continue;
   place_->restart();
   EXPECT_EQ(numbers(*place_->journal().read({})), (std::vector<std::uint64_t>{10, 11}));
-  EXPECT_FALSE(place_->journal().read_checkpoint(EventSeq{5})->has_value());
+  EXPECT_EQ(place_->journal().read_checkpoint().value()->last_event, EventSeq{10});
   EXPECT_EQ(place_->journal().last_seq(), EventSeq{11});
-  EXPECT_EQ(place_->journal().tidy(Instant::min(), 1)->first, EventSeq{10});
+  EXPECT_EQ(tidy(place_->journal(), {}, 1).first, EventSeq{10});
   EXPECT_TRUE(place_->journal().append(batch_about(place_->journal(), worker_number(1))));
 }
 

@@ -77,9 +77,6 @@ std::expected<void, StoreError> MemoryJournal::append(const EventBatch& batch) {
     BORUTA_ASSERT(event.seq == last_seq_);
     last_event_at_ = event.at;
     events_.push_back(event);
-    if (auto* checkpoint = std::get_if<farm::Checkpoint>(&events_.back().body); checkpoint && checkpoint->state) {
-      checkpoints_[event.seq] = {.at = event.at, .state = std::exchange(checkpoint->state, nullptr)};
-    }
   }
   for (const auto& request : batch.deleted_requests) requests_.erase(request);
   if (batch.forgotten) {
@@ -109,24 +106,31 @@ std::expected<farm::Events, StoreError> MemoryJournal::read(const EventQuery& qu
   return found;
 }
 
-std::expected<std::optional<farm::Rows>, StoreError> MemoryJournal::read_checkpoint(EventSeq seq) {
-  const auto found = checkpoints_.find(seq);
-  return found == checkpoints_.end() ? std::nullopt : std::optional(*found->second.state);
+std::expected<std::optional<farm::Rows>, StoreError> MemoryJournal::read_checkpoint() {
+  return checkpoints_.empty() ? std::nullopt : std::optional(checkpoints_.rbegin()->second.rows);
 }
 
-std::expected<Tidied, StoreError> MemoryJournal::tidy(Instant until, std::size_t most) {
+void MemoryJournal::make_checkpoint(Instant now) {
+  auto rows = load()->rows;
+  std::erase_if(rows.requests, [](const farm::Request& request) { return farm::is_terminal(request.state); });
+  checkpoints_[last_seq_] = {.at = now, .rows = std::move(rows)};
+}
+
+std::expected<Tidied, StoreError> MemoryJournal::tidy(const TidyOrder& order, std::size_t most) {
+  const bool due = checkpoints_.empty() ? order.checkpoint_since > Instant::min()
+                                        : checkpoints_.rbegin()->second.at < order.checkpoint_since &&
+                                              checkpoints_.rbegin()->first < last_seq_;
+  if (due) make_checkpoint(order.now);
   EventSeq horizon;
   for (const auto& [seq, checkpoint] : checkpoints_) {
-    if (checkpoint.at <= until) horizon = seq;
+    if (checkpoint.at <= order.forget_until) horizon = seq;
   }
   const auto kept = std::ranges::lower_bound(events_, horizon, {}, &farm::Event::seq);
   const auto forgotten = std::min(kept - events_.begin(), static_cast<std::ptrdiff_t>(most));
   events_.erase(events_.begin(), events_.begin() + forgotten);
   const EventSeq first{last_seq_.value + 1 - events_.size()};
   std::erase_if(checkpoints_, [first](const auto& entry) { return entry.first < first; });
-  return Tidied{.more = first < horizon,
-                .first = first,
-                .checkpoint_at = checkpoints_.empty() ? std::nullopt : std::optional(checkpoints_.rbegin()->second.at)};
+  return Tidied{.more = first < horizon, .first = first};
 }
 
 std::expected<std::unique_ptr<Backup>, StoreError> MemoryJournal::begin_backup(const std::filesystem::path& /*file*/) {

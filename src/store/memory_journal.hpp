@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
 
 #include "store/journal.hpp"
@@ -19,8 +18,9 @@ class MemoryJournal final : public Journal {
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
-  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) override;
-  std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) override;
+  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint() override;
+  /// A checkpoint is made at once.
+  std::expected<Tidied, StoreError> tidy(const TidyOrder& order, std::size_t most) override;
   /// Memory forgets at once.
   std::expected<void, StoreError> scrub() override { return {}; }
   /// There is no file to copy: kBusy.
@@ -32,8 +32,10 @@ class MemoryJournal final : public Journal {
  private:
   struct StoredCheckpoint {
     Instant at{};
-    std::shared_ptr<const farm::Rows> state;
+    farm::Rows rows;
   };
+
+  void make_checkpoint(Instant now);
 
   farm::Events events_;
   std::map<EventSeq, StoredCheckpoint> checkpoints_;

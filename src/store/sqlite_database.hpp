@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <concepts>
 #include <cstdint>
 #include <expected>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "store/journal.hpp"
 
@@ -66,6 +68,19 @@ class Database {
   /// Sets them aside in a file that is empty, or by the next VACUUM.
   void reserve_bytes(int count);
   [[nodiscard]] std::expected<Statement, StoreError> prepare(std::string_view sql);
+  /// Commits what `body` did, or takes it back if `body` or the commit fails; after a failed commit it may be there all
+  /// the same. `doing` says what it is.
+  template <class Body>
+    requires std::same_as<std::invoke_result_t<Body>, std::expected<void, StoreError>>
+  [[nodiscard]] std::expected<void, StoreError> transact(std::string_view doing, Body body) {
+    auto done = execute(doing, "BEGIN IMMEDIATE");
+    if (!done) return done;
+    done = body();
+    if (done) done = execute(doing, "COMMIT");
+    // Some failures have rolled back already, and of what a rollback fails the next transaction hears.
+    if (!done && in_transaction()) static_cast<void>(execute(doing, "ROLLBACK"));
+    return done;
+  }
 
   /// What went wrong in the last call, for one that changed nothing: `doing` says what it was.
   [[nodiscard]] StoreError failure(std::string_view doing) const;
@@ -80,6 +95,8 @@ class Database {
   /// SQLITE_FULL, SQLITE_IOERR, …: of the last call.
   [[nodiscard]] int last_primary_code() const;
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }
+  /// Of the last statement that changed any.
+  [[nodiscard]] std::int64_t changed_rows() const { return sqlite3_changes64(connection_.get()); }
   [[nodiscard]] std::int64_t last_row() const { return sqlite3_last_insert_rowid(connection_.get()); }
 
  private:

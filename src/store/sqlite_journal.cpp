@@ -105,10 +105,10 @@ class SqliteJournal final : public Journal {
   std::expected<Loaded, StoreError> load() override;
   std::expected<void, StoreError> append(const EventBatch& batch) override;
   std::expected<farm::Events, StoreError> read(const EventQuery& query) override;
-  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint(EventSeq seq) override {
-    return past_->read_checkpoint(seq);
+  std::expected<std::optional<farm::Rows>, StoreError> read_checkpoint() override { return past_->read_checkpoint(); }
+  std::expected<Tidied, StoreError> tidy(const TidyOrder& order, std::size_t most) override {
+    return past_->tidy(order, last_seq_, most);
   }
-  std::expected<Tidied, StoreError> tidy(Instant until, std::size_t most) override { return past_->tidy(until, most); }
   std::expected<void, StoreError> scrub() override;
   std::expected<std::unique_ptr<Backup>, StoreError> begin_backup(const std::filesystem::path& file) override {
     return SqliteBackup::begin(database_, file);
@@ -172,7 +172,7 @@ std::expected<void, StoreError> SqliteJournal::prepare() {
   const auto last = database_.number("SELECT coalesce(max(seq), 0) FROM events");
   if (!last) return std::unexpected(last.error());
   last_seq_ = EventSeq{static_cast<std::uint64_t>(*last)};
-  auto past = SqlitePast::prepare(database_, last_seq_);
+  auto past = SqlitePast::prepare(database_, *demands_, last_seq_);
   if (!past) return std::unexpected(past.error());
   past_.emplace(std::move(*past));
   return {};
@@ -227,7 +227,7 @@ bool SqliteJournal::write(const EventBatch& batch) {
   return write_rows(statements_.users, batch.users) && write_rows(statements_.groups, batch.groups) &&
          write_rows(statements_.tokens, batch.tokens) && write_rows(statements_.workers, batch.workers) &&
          write_rows(statements_.creations, batch.creations) && write_rows(statements_.user_keys, batch.user_keys) &&
-         write_rows(statements_.keys, batch.put_keys);
+         write_rows(statements_.keys, batch.put_keys) && past_->follow(batch);
 }
 
 bool SqliteJournal::write_event(const farm::Event& event) {
@@ -252,9 +252,7 @@ bool SqliteJournal::write_event(const farm::Event& event) {
     put.bind_null(++index);
   }
   put.bind_text(++index, encoded.json);
-  if (!put.run()) return false;
-  const auto* checkpoint = std::get_if<farm::Checkpoint>(&event.body);
-  return checkpoint == nullptr || checkpoint->state == nullptr || past_->put_checkpoint(event, *checkpoint->state);
+  return put.run();
 }
 
 bool SqliteJournal::erase_requests(const EventBatch& batch) {
@@ -369,7 +367,6 @@ std::expected<void, StoreError> SqliteJournal::load_table(const Table<Row>& tabl
   return {};
 }
 
-/// Both tables are in the order of their keys, so one pass over each finds which job belongs to which request.
 std::expected<void, StoreError> SqliteJournal::load_requests(std::vector<farm::Request>& requests) {
   if (auto done = demands_->load(); !done) return done;
   const auto count = database_.number("SELECT count(*) FROM requests");
@@ -380,15 +377,10 @@ std::expected<void, StoreError> SqliteJournal::load_requests(std::vector<farm::R
   if (!done) return done;
   if (done = demands_->unload(); !done) return done;
 
-  auto owner = requests.begin();
+  JobGiver jobs(requests);
   std::optional<RequestId> orphan;
   done = load_table(statements_.jobs, [&](const StoredJob& stored) {
-    while (owner != requests.end() && owner->id < stored.request) ++owner;
-    if (owner != requests.end() && owner->id == stored.request) {
-      owner->job = stored.job;
-    } else {
-      orphan = stored.request;
-    }
+    if (!jobs.give(stored)) orphan = stored.request;
   });
   if (done && orphan) {
     return std::unexpected(database_.corrupt(fmt::format("the job of request {} has no request", orphan->value)));

@@ -90,7 +90,7 @@ TEST_F(SqliteJournalTest, MarksTheFileAsItsOwnAndWithItsVersion) {
   auto database = Database::open(file());
   ASSERT_TRUE(database);
   EXPECT_EQ(database->number("PRAGMA application_id"), kApplicationId);
-  EXPECT_EQ(database->number("PRAGMA user_version"), 6);
+  EXPECT_EQ(database->number("PRAGMA user_version"), 7);
 }
 
 TEST_F(SqliteJournalTest, RefusesGarbageNamingTheFileAndWhatToDo) {

@@ -3,11 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string>
+#include <cstdint>
 #include <utility>
-#include <vector>
-
-#include "store/state_codec.hpp"
 
 namespace boruta::store {
 namespace {
@@ -21,91 +18,61 @@ std::int64_t number_of(EventSeq seq) { return static_cast<std::int64_t>(seq.valu
 
 }  // namespace
 
-std::expected<SqlitePast, StoreError> SqlitePast::prepare(Database& database, EventSeq last) {
-  SqlitePast past(database);
-  const std::vector<std::pair<Statement*, std::string_view>> wanted{
-      {&past.put_, "INSERT INTO checkpoints (seq, at_ns, state) VALUES (?, ?, ?)"},
-      {&past.select_, "SELECT state FROM checkpoints WHERE seq = ?"},
-      {&past.delete_events_, "DELETE FROM events WHERE seq < ?"},
-      {&past.delete_checkpoints_, "DELETE FROM checkpoints WHERE seq < ?"},
-  };
-  for (const auto& [statement, sql] : wanted) {
-    auto prepared = database.prepare(sql);
-    if (!prepared) return std::unexpected(prepared.error());
-    *statement = std::move(*prepared);
-  }
+std::expected<SqlitePast, StoreError> SqlitePast::prepare(Database& database, DemandTable& demands, EventSeq last) {
+  auto checkpoints = Checkpoints::prepare(database, demands);
+  if (!checkpoints) return std::unexpected(checkpoints.error());
+  SqlitePast past(database, std::move(*checkpoints));
+  auto delete_events = database.prepare("DELETE FROM events WHERE seq < ?");
+  if (!delete_events) return std::unexpected(delete_events.error());
+  past.delete_events_ = std::move(*delete_events);
   const auto first = database.number(fmt::format("SELECT coalesce(min(seq), {}) FROM events", last.value + 1));
   if (!first) return std::unexpected(first.error());
   past.first_ = EventSeq{static_cast<std::uint64_t>(*first)};
   return past;
 }
 
-bool SqlitePast::put_checkpoint(const farm::Event& event, const farm::Rows& state) {
-  const auto text = encode_state(state);
-  put_.bind(1, number_of(event.seq));
-  put_.bind(2, event.at.time_since_epoch().count());
-  put_.bind_text(3, text);
-  return put_.run();
+std::expected<Tidied, StoreError> SqlitePast::tidy(const TidyOrder& order, EventSeq last, std::size_t most) {
+  const auto more = tidy_some(order, last, most);
+  if (!more) return std::unexpected(more.error());
+  return Tidied{.more = *more, .first = first_};
 }
 
-std::expected<std::optional<farm::Rows>, StoreError> SqlitePast::read_checkpoint(EventSeq seq) {
-  select_.bind(1, number_of(seq));
-  const int code = select_.step();
-  std::expected<std::optional<farm::Rows>, StoreError> found;
-  if (code == SQLITE_ROW) {
-    auto state = decode_state(select_.text(0));
-    if (state) {
-      found = std::move(*state);
-    } else {
-      found = std::unexpected(database_->corrupt(fmt::format("event {}: {}", seq.value, state.error())));
-    }
-  } else if (code != SQLITE_DONE) {
-    found = std::unexpected(database_->failure("read a checkpoint"));
+std::expected<bool, StoreError> SqlitePast::tidy_some(const TidyOrder& order, EventSeq last, std::size_t most) {
+  if (auto cleared = checkpoints_.clear(most); !cleared || *cleared) return cleared;
+  const auto due = checkpoints_.under_way() ? true : is_checkpoint_due(order.checkpoint_since, last);
+  if (!due) return due;
+  if (*due) {
+    const auto advanced = checkpoints_.advance(order.now, last, most);
+    if (!advanced) return std::unexpected(advanced.error());
+    return true;
   }
-  select_.reset();
-  return found;
+  if (auto forgotten = forget(order.forget_until, most); !forgotten || *forgotten) return forgotten;
+  return shrink(most);
 }
 
-std::expected<Tidied, StoreError> SqlitePast::tidy(Instant until, std::size_t most) {
+std::expected<bool, StoreError> SqlitePast::is_checkpoint_due(Instant since, EventSeq last) {
+  if (since == Instant::min()) return false;
+  const auto recent = database_->number(fmt::format("SELECT count(*) FROM checkpoints WHERE at_ns >= {} OR seq = {}",
+                                                    since.time_since_epoch().count(), number_of(last)));
+  if (!recent) return std::unexpected(recent.error());
+  return *recent == 0;
+}
+
+std::expected<bool, StoreError> SqlitePast::forget(Instant until, std::size_t most) {
   const auto horizon = database_->number(
       fmt::format("SELECT coalesce(max(seq), 0) FROM checkpoints WHERE at_ns <= {}", until.time_since_epoch().count()));
   if (!horizon) return std::unexpected(horizon.error());
   const EventSeq wanted{static_cast<std::uint64_t>(*horizon)};
-  Tidied tidied;
-  if (first_ < wanted) {
-    const EventSeq end{std::min<std::uint64_t>(wanted.value, first_.value + most)};
-    if (auto done = forget_before(end); !done) return std::unexpected(done.error());
-    tidied.more = true;
-  } else {
-    const auto more = shrink(most);
-    if (!more) return std::unexpected(more.error());
-    tidied.more = *more;
-  }
-  const auto newest = database_->number("SELECT coalesce(max(at_ns), 0) FROM checkpoints");
-  if (!newest) return std::unexpected(newest.error());
-  if (*newest != 0) tidied.checkpoint_at = Instant(Duration(*newest));
-  tidied.first = first_;
-  return tidied;
-}
-
-std::expected<void, StoreError> SqlitePast::forget_before(EventSeq end) {
-  delete_events_.bind(1, number_of(end));
-  delete_checkpoints_.bind(1, number_of(end));
-  auto done = database_->execute("forget events", "BEGIN IMMEDIATE");
-  if (!done) return done;
-  if (!delete_events_.run() || !delete_checkpoints_.run()) {
-    done = std::unexpected(database_->failure("forget events"));
-  } else {
-    done = database_->execute("forget events", "COMMIT");
-  }
-  if (done) {
-    first_ = end;
-  } else if (database_->in_transaction()) {
-    // Whether or not it went is of no account: the next call begins where the file then is.
-    const auto rolled_back = database_->execute("forget events", "ROLLBACK");
-    static_cast<void>(rolled_back);
-  }
-  return done;
+  if (first_ >= wanted) return false;
+  const EventSeq end{std::min<std::uint64_t>(wanted.value, first_.value + most)};
+  const auto done = database_->transact("forget events", [&]() -> std::expected<void, StoreError> {
+    delete_events_.bind(1, number_of(end));
+    if (delete_events_.run() && checkpoints_.drop_before(end)) return {};
+    return std::unexpected(database_->failure("forget events"));
+  });
+  if (!done) return std::unexpected(done.error());
+  first_ = end;
+  return true;
 }
 
 std::expected<bool, StoreError> SqlitePast::shrink(std::size_t most) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "farm/types.hpp"
 #include "store/demands.hpp"
@@ -209,13 +210,13 @@ struct Columns<StoredKey> {
 /// Binds the members of a row to a statement, in the order of the columns. The row must live until `reset`.
 class RowBinder {
  public:
-  /// `demand_id` stands for the request's demand in its table.
-  explicit RowBinder(Statement& statement, std::int64_t demand_id = 0)
-      : statement_(&statement), demand_id_(demand_id) {}
+  /// `demand_id` stands for the request's demand in its table; the first member is bound at `first`.
+  explicit RowBinder(Statement& statement, std::int64_t demand_id = 0, int first = 1)
+      : statement_(&statement), demand_id_(demand_id), index_(first) {}
 
   template <class Value>
   void operator()(std::string_view /*name*/, const Value& value) {
-    put(++index_, value);
+    put(index_++, value);
   }
 
  private:
@@ -253,13 +254,13 @@ class RowBinder {
 
   Statement* statement_;
   std::int64_t demand_id_;
-  int index_ = 0;
+  int index_;
 };
 
 /// Reads the members of a row from a statement that stands on one, in the order of the columns.
 class RowReader {
  public:
-  RowReader(const Statement& statement, const DemandTable& demands) : statement_(&statement), demands_(&demands) {}
+  RowReader(const Statement& statement, DemandTable& demands) : statement_(&statement), demands_(&demands) {}
 
   template <class Value>
   void operator()(std::string_view name, Value& value) {
@@ -314,9 +315,27 @@ class RowReader {
   bool get(int column, SharedDemand& demand);
 
   const Statement* statement_;
-  const DemandTable* demands_;
+  DemandTable* demands_;
   int index_ = 0;
   std::string_view wrong_column_;
+};
+
+/// Gives requests their jobs. Both come in the order of their keys, so one pass over each is enough.
+class JobGiver {
+ public:
+  explicit JobGiver(std::vector<farm::Request>& requests) : next_(requests.begin()), end_(requests.end()) {}
+
+  /// False: there is no such request.
+  [[nodiscard]] bool give(const StoredJob& stored) {
+    while (next_ != end_ && next_->id < stored.request) ++next_;
+    if (next_ == end_ || next_->id != stored.request) return false;
+    next_->job = stored.job;
+    return true;
+  }
+
+ private:
+  std::vector<farm::Request>::iterator next_;
+  std::vector<farm::Request>::iterator end_;
 };
 
 /// The names of a table's columns, as SQL lists them.

@@ -15,7 +15,7 @@ namespace {
 ///
 /// Rows are narrow, because a commit writes whole pages: what requests have in common is in demands, a job
 /// has a table of its own, and no table but events has an index beside its key. Times are nanoseconds since 1970.
-constexpr std::array<std::string_view, 6> kSteps{
+constexpr std::array<std::string_view, 7> kSteps{
     R"sql(
 CREATE TABLE events(
   seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, actor TEXT NOT NULL, type TEXT NOT NULL,
@@ -98,6 +98,16 @@ ALTER TABLE jobs ADD COLUMN own_keys INTEGER NOT NULL DEFAULT 0;
     R"sql(
 CREATE TABLE checkpoints(seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
 CREATE TABLE forgotten(id INTEGER PRIMARY KEY, last_request INTEGER NOT NULL, until_ns INTEGER NOT NULL) STRICT;
+)sql",
+    // A checkpoint without seq is not complete, or is not needed any more: its rows go. Those of before are replaced by
+    // the first that is made.
+    R"sql(
+DROP TABLE checkpoints;
+CREATE TABLE checkpoints(
+  id INTEGER PRIMARY KEY, seq INTEGER, at_ns INTEGER, last_request INTEGER, forgotten_until_ns INTEGER) STRICT;
+CREATE TABLE checkpoint_rows(
+  checkpoint INTEGER NOT NULL, kind TEXT NOT NULL, key ANY NOT NULL, row TEXT NOT NULL,
+  PRIMARY KEY(checkpoint, kind, key)) STRICT, WITHOUT ROWID;
 )sql"};
 
 constexpr auto kNewest = static_cast<std::int64_t>(kSteps.size());

@@ -95,7 +95,7 @@ TEST_F(SqliteUpgrade, BringsADatabaseOfTheFourthSchemaForwardAndGivesItsPagesChe
   ASSERT_FALSE(damaged && (*damaged)->load());
 }
 
-TEST_F(SqliteUpgrade, BringsADatabaseOfThePreviousSchemaForwardAndMakesItShrinkable) {
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheFifthSchemaForwardAndMakesItShrinkable) {
   std::filesystem::create_directory(directory());
   std::filesystem::copy(BORUTA_TEST_DATA "/schema-5.db", file());
   auto journal = open();
@@ -112,6 +112,22 @@ TEST_F(SqliteUpgrade, BringsADatabaseOfThePreviousSchemaForwardAndMakesItShrinka
   auto database = Database::open(file());
   ASSERT_TRUE(database);
   EXPECT_EQ(database->number("PRAGMA auto_vacuum"), 2);
+}
+
+TEST_F(SqliteUpgrade, BringsADatabaseOfThePreviousSchemaForwardAndMakesItsFirstCheckpointAnew) {
+  std::filesystem::create_directory(directory());
+  std::filesystem::copy(BORUTA_TEST_DATA "/schema-6.db", file());
+  auto journal = open();
+  const auto loaded = journal->load();
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_EQ(loaded->rows.requests.size(), 3U);
+  expect_rows_of_events(*journal, loaded->rows);
+  EXPECT_EQ(*journal->read_checkpoint(), std::nullopt);
+  while (journal->tidy({.now = {}, .checkpoint_since = Instant::max()}, 100)->more) continue;
+  const auto checkpoint = journal->read_checkpoint();
+  ASSERT_TRUE(checkpoint && *checkpoint);
+  EXPECT_EQ((*checkpoint)->requests.size(), 2U);
+  EXPECT_EQ((*checkpoint)->users, loaded->rows.users);
 }
 
 }  // namespace

@@ -127,9 +127,6 @@ farm::CommandBody of_server(const RandomStep& step, const farm::Farm& farm) {
       return farm::StartServer{};
     case 1:
       return farm::ForgetRequests{};
-    case 2:
-      if (step.first % 4 == 0) return farm::WriteCheckpoint{};
-      [[fallthrough]];
     default:
       return move_tunnel(step, farm);
   }

@@ -400,22 +400,20 @@ void Invariants::check_end(const farm::Farm& farm) {
 void Invariants::check_replay(const farm::Rows& durable) {
   const auto events = world_.disk().read({.after = EventSeq{}, .limit = SIZE_MAX});
   check_creations(*events);
-  if (events->front().seq == EventSeq{1}) check_replay_behind(EventSeq{}, farm::Rows{}, durable, *events);
-  for (const auto& event : *events) {
-    if (!std::holds_alternative<farm::Checkpoint>(event.body)) continue;
-    const auto state = world_.disk().read_checkpoint(event.seq);
-    if (!*state) {
-      world_.violate(fmt::format("the state of checkpoint {} is not kept", event.seq.value));
-      continue;
-    }
+  if (events->front().seq == EventSeq{1}) check_replay_behind(farm::Rows{}, durable, *events);
+  const auto checkpoint = world_.disk().read_checkpoint();
+  if (*checkpoint) {
     world_.count("checkpoint kept");
-    check_replay_behind(event.seq, **state, durable, *events);
+    check_replay_behind(**checkpoint, durable, *events);
+  } else if (events->front().seq != EventSeq{1}) {
+    world_.violate("events were forgotten without a checkpoint");
   }
 }
 
-void Invariants::check_replay_behind(EventSeq seq, const farm::Rows& state, const farm::Rows& durable,
+void Invariants::check_replay_behind(const farm::Rows& checkpoint, const farm::Rows& durable,
                                      const farm::Events& events) {
-  farm::Farm replayed(policy_, property::rows_behind(seq, state, durable));
+  const auto seq = checkpoint.last_event;
+  farm::Farm replayed(policy_, property::rows_behind(checkpoint, durable));
   for (const auto& event : events) {
     if (event.seq <= seq) continue;
     farm::Touched touched;

@@ -88,8 +88,7 @@ class Invariants final : public server::Listener {
   void note_forgotten(const farm::Event& event);
   /// From the beginning, if that is kept, and from each checkpoint.
   void check_replay(const farm::Rows& durable);
-  void check_replay_behind(EventSeq seq, const farm::Rows& state, const farm::Rows& durable,
-                           const farm::Events& events);
+  void check_replay_behind(const farm::Rows& checkpoint, const farm::Rows& durable, const farm::Events& events);
   void check_creations(const farm::Events& events);
 
   World& world_;

@@ -58,10 +58,10 @@ Task<std::expected<farm::Events, store::StoreError>> SimCommitter::read(store::E
   co_return world_.disk().read(query);
 }
 
-Task<std::expected<store::Tidied, store::StoreError>> SimCommitter::tidy(Instant until) {
+Task<std::expected<store::Tidied, store::StoreError>> SimCommitter::tidy(store::TidyOrder order) {
   constexpr std::size_t kFew = 100;
   const auto before = world_.disk().last_seq();
-  auto tidied = world_.disk().tidy(until, kFew);
+  auto tidied = world_.disk().tidy(order, kFew);
   if (tidied->more) world_.count("events forgotten");
   if (world_.disk().last_seq() != before) world_.violate("a journal that was tidied is another one");
   co_return tidied;

@@ -43,7 +43,7 @@ class SimCommitter final : public server::Committer {
   void submit(store::EventBatch batch) override;
   [[nodiscard]] bool stalled() const override { return stalled_; }
   Task<std::expected<farm::Events, store::StoreError>> read(store::EventQuery query) override;
-  Task<std::expected<store::Tidied, store::StoreError>> tidy(Instant until) override;
+  Task<std::expected<store::Tidied, store::StoreError>> tidy(store::TidyOrder order) override;
   void stop() override {}
 
  private:
