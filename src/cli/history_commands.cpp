@@ -102,15 +102,20 @@ Task<int> show_usage(Session* session, UsageArguments arguments) {
     session->print_line(usage.json);
     co_return 0;
   }
-  if (usage.value.empty()) {
+  const auto& [jobs, known_since] = usage.value;
+  if (known_since) {
+    session->note(
+        fmt::format("jobs that ended before {} are not kept any more", exact_time(*known_since, session->now())));
+  }
+  if (jobs.empty()) {
     session->note(fmt::format("no job ran since then; --since {} was asked for", printable(arguments.since)));
     co_return 0;
   }
   const auto by = parse_by(arguments.by);
   WorkerNames names;
   if (by != UsageBy::kOwner) names = name_workers(session->need(co_await session->api().list_workers()).value);
-  session->print(usage_table(usage.value, by, names, session->now()).render(session->terminal().colour));
-  session->note(describe_total(usage.value));
+  session->print(usage_table(jobs, by, names, session->now()).render(session->terminal().colour));
+  session->note(describe_total(jobs));
   co_return 0;
 }
 

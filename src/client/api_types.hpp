@@ -133,6 +133,13 @@ struct UsageInfo {
   std::string reason;
 };
 
+/// Who had workers for how long.
+struct Usage {
+  std::vector<UsageInfo> jobs;
+  /// Jobs that ended before are not known any more, though they were asked for.
+  std::optional<Instant> known_since;
+};
+
 struct NewRequest {
   Capabilities caps;
   std::vector<std::string> requirements;

@@ -68,13 +68,19 @@ HttpRequest Client::to_http(const Call& call) const {
 }
 
 Task<Answer<std::string>> Client::send(Call call) {
+  auto response = co_await exchange(std::move(call));
+  if (!response) co_return std::unexpected(std::move(response.error()));
+  co_return std::move(response->body);
+}
+
+Task<Answer<HttpResponse>> Client::exchange(Call call) {
   const unsigned attempts = call.repeatable ? options_.attempts : 1;
   auto delay = options_.retry_delay;
   ApiError last{.kind = ErrorKind::kUnreachable, .status = 0, .message = "the call was given up"};
   for (unsigned attempt = 1; attempt <= attempts && !aborted_; ++attempt) {
     auto request = to_http(call);
     auto response = co_await connection_.exchange(std::move(request), options_.answer_limit + call.extra_wait);
-    if (response && response->status >= 200 && response->status < 300) co_return std::move(response->body);
+    if (response && response->status >= 200 && response->status < 300) co_return std::move(*response);
     last = response ? to_error(*response) : response.error();
     if (last.kind != ErrorKind::kUnreachable || attempt == attempts || aborted_) break;
     asio::steady_timer timer(co_await asio::this_coro::executor, delay);
@@ -221,9 +227,25 @@ Task<Answer<Reply<std::vector<EventInfo>>>> Client::worker_events(std::string uu
   return all_events(fmt::format("workers/{}/events", encode_segment(uuid)));
 }
 
-Task<Answer<Reply<std::vector<UsageInfo>>>> Client::usage(std::string since) {
-  auto body = co_await get(fmt::format("usage?since={}", encode_segment(since)));
-  co_return read(std::move(body), &decode_usage);
+Task<Answer<Reply<Usage>>> Client::usage(std::string since) {
+  Call call;
+  call.method = "GET";
+  call.path = fmt::format("usage?since={}", encode_segment(since));
+  call.repeatable = true;
+  auto response = co_await exchange(std::move(call));
+  if (!response) co_return std::unexpected(std::move(response.error()));
+  auto jobs = decode_usage(response->body);
+  if (!jobs) co_return std::unexpected(protocol_error(response->status, std::move(jobs.error())));
+  Reply<Usage> usage{.value = {.jobs = std::move(*jobs), .known_since = {}}, .json = std::move(response->body)};
+  if (!response->known_since.empty()) {
+    const auto known = parse_rfc3339(response->known_since);
+    if (!known.time) {
+      co_return std::unexpected(
+          protocol_error(response->status, fmt::format("Boruta-Known-Since \"{}\" is no time", response->known_since)));
+    }
+    usage.value.known_since = known.time->at;
+  }
+  co_return usage;
 }
 
 Task<Answer<AuditPage>> Client::audit(AuditFilter filter, std::uint64_t after) {

@@ -61,7 +61,7 @@ class Client {
   Task<Answer<Reply<std::vector<EventInfo>>>> request_events(RequestId id);
   Task<Answer<Reply<std::vector<EventInfo>>>> worker_events(std::string uuid);
   /// The jobs that ran since then; `since` is RFC 3339 or a duration like "7d".
-  Task<Answer<Reply<std::vector<UsageInfo>>>> usage(std::string since);
+  Task<Answer<Reply<Usage>>> usage(std::string since);
 
   /// What happened after the event `after`, oldest first; a page may be empty and not the last.
   Task<Answer<AuditPage>> audit(AuditFilter filter, std::uint64_t after);
@@ -111,7 +111,9 @@ class Client {
 
   Client(const asio::any_io_executor& executor, ClientOptions options, std::shared_ptr<TlsTrust> trust);
 
-  /// The body of a 2xx answer.
+  /// A 2xx answer.
+  Task<Answer<HttpResponse>> exchange(Call call);
+  /// Its body.
   Task<Answer<std::string>> send(Call call);
   Task<Answer<std::string>> get(std::string path);
   /// A question whose body is too long for a path; it changes nothing.

@@ -77,6 +77,28 @@ TEST(Client, SendsACreationAsTheApiWantsIt) {
   EXPECT_EQ(received[0].headers.at("host"), "127.0.0.1:" + std::to_string(fixture.server.port()));
 }
 
+TEST(Client, TellsFromWhenOnUseIsKnown) {
+  std::string since;
+  Fixture fixture([&](const Received&) {
+    auto answer = json(200, "[]");
+    if (!since.empty()) answer.extra_headers += "Boruta-Known-Since: " + since + "\r\n";
+    return answer;
+  });
+  const auto all = run(fixture.io, fixture.client->usage("7d"));
+  ASSERT_TRUE(all.has_value()) << all.error().message;
+  EXPECT_EQ(all->value.known_since, std::nullopt);
+  EXPECT_EQ(all->json, "[]");
+  since = "2030-01-02T03:04:05Z";
+  const auto late = run(fixture.io, fixture.client->usage("7d"));
+  ASSERT_TRUE(late.has_value()) << late.error().message;
+  EXPECT_EQ(late->value.known_since, parse_rfc3339(since).time->at);
+  since = "long ago";
+  const auto wrong = run(fixture.io, fixture.client->usage("7d"));
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_EQ(wrong.error().kind, ErrorKind::kProtocol);
+  EXPECT_EQ(fixture.server.received().back().target, "/api/v1/usage?since=7d");
+}
+
 TEST(Client, SendsNoTokenWhenThereIsNone) {
   Fixture fixture([](const Received&) { return json(200, R"({"Server":"1"})"); });
   ASSERT_TRUE(run(fixture.io, fixture.client->version()).has_value());

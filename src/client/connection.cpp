@@ -160,6 +160,7 @@ Task<std::expected<Exchanged, error_code>> exchange_on(Stream* stream, beast::fl
   out.response.status = answer.result_int();
   out.response.location = std::string(answer[http::field::location]);
   out.response.content_type = std::string(answer[http::field::content_type]);
+  out.response.known_since = std::string(answer["Boruta-Known-Since"]);
   out.response.body = std::move(answer.body());
   out.keep_alive = answer.keep_alive() && !write_error;
   co_return out;

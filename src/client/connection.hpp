@@ -26,9 +26,11 @@ struct HttpRequest {
 struct HttpResponse {
   unsigned status = 0;
   std::string body;
-  /// Empty unless the server sent it, as is the type.
+  /// Empty unless the server sent it, as are those below.
   std::string location;
   std::string content_type;
+  /// Boruta-Known-Since.
+  std::string known_since;
 };
 
 /// What TLS trusts; shared by the connections of a process.

@@ -291,11 +291,11 @@ TEST(Client, ReadsUsage) {
   const auto usage = run(io, client->usage("2030-01-01T00:00:00+01:00"));
   ASSERT_TRUE(usage.has_value()) << usage.error().message;
   EXPECT_EQ(server.received()[0].target, "/farm/api/v1/usage?since=2030-01-01T00%3A00%3A00%2B01%3A00");
-  ASSERT_EQ(usage->value.size(), 1U);
-  EXPECT_EQ(usage->value[0].owner, "alice");
-  EXPECT_EQ(usage->value[0].held, 61s);
-  EXPECT_EQ(usage->value[0].state, RequestState::kInProgress);
-  EXPECT_FALSE(usage->value[0].ended.has_value());
+  ASSERT_EQ(usage->value.jobs.size(), 1U);
+  EXPECT_EQ(usage->value.jobs[0].owner, "alice");
+  EXPECT_EQ(usage->value.jobs[0].held, 61s);
+  EXPECT_EQ(usage->value.jobs[0].state, RequestState::kInProgress);
+  EXPECT_FALSE(usage->value.jobs[0].ended.has_value());
 }
 
 }  // namespace
