@@ -76,12 +76,13 @@ class Service {
 
   void admit(const std::shared_ptr<Stream>& stream);
   void admit(const std::shared_ptr<TunnelCall>& call);
+  class ProbeReactor;
   /// A call of Probe. Its answer and reactor live until it is finished.
   struct ProbeCall {
     std::optional<Secret> token;
     std::string uuid;
     v1::ProbeAnswer* answer = nullptr;
-    grpc::ServerUnaryReactor* reactor = nullptr;
+    ProbeReactor* reactor = nullptr;
   };
   void admit(ProbeCall call);
   Task<void> answer(ProbeCall call);
