@@ -171,7 +171,11 @@ Task<HttpResponse> Api::history(const Call* call, store::EventQuery subject) {
 Task<HttpResponse> Api::get_request_events(const Call* call) {
   const auto id = decode_request_id(call->id);
   if (!id) co_return refused(id.error());
-  auto check = [id = *id](server::View& view) { return view.farm().find_request(id) != nullptr; };
+  auto check = [id = *id](server::View& view) {
+    const auto request = view.farm().find_request(id);
+    if (request != nullptr) view.depends_on(request->last_event);
+    return request != nullptr;
+  };
   const auto known = co_await coordinator_.read(std::move(check));
   if (!known) co_return refused(known.error());
   if (!*known) co_return refused({.code = RefusalCode::kRequestNotFound, .detail = {}});

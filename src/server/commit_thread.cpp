@@ -141,21 +141,32 @@ class CommitThread final : public StoreThread {
     scrub_by_ = SteadyClock::now();
     std::unique_lock lock(mutex_);
     while (wait_for_work(lock)) {
-      auto batch = std::exchange(waiting_, {});
-      auto reads = std::exchange(reads_, {});
-      auto tidies = std::exchange(tidies_, {});
-      auto backups = std::exchange(backups_, {});
+      const auto batch = std::exchange(waiting_, {});
       lock.unlock();
       if (!batch.empty()) commit(batch);
       if (!batch.deleted_keys.empty() && !scrub_by_) scrub_by_ = SteadyClock::now() + kScrubWithin;
-      for (auto& read : reads) read.resume(journal_->read(read.query));
-      for (auto& tidying : tidies) tidying.resume(tidy_slice(tidying.order));
-      for (auto& order : backups) begin_backup(std::move(order));
-      if (copying_) continue_backup();
-      if (scrub_by_ && SteadyClock::now() >= *scrub_by_) scrub();
       lock.lock();
+      serve_others(lock);
+      if (scrub_by_ && SteadyClock::now() >= *scrub_by_) {
+        lock.unlock();
+        scrub();
+        lock.lock();
+      }
     }
     if (copying_) end_backup(no_backup(kShutdown));
+  }
+
+  /// All that waits but batches.
+  void serve_others(std::unique_lock<std::mutex>& lock) {
+    auto reads = std::exchange(reads_, {});
+    auto tidies = std::exchange(tidies_, {});
+    auto backups = std::exchange(backups_, {});
+    lock.unlock();
+    for (auto& read : reads) read.resume(journal_->read(read.query));
+    for (auto& tidying : tidies) tidying.resume(tidy_slice(tidying.order));
+    for (auto& order : backups) begin_backup(std::move(order));
+    if (copying_) continue_backup();
+    lock.lock();
   }
 
   /// False when there is none and there will be none: a backup in hand is given up for a stop. Uses the quiet to scrub.
@@ -171,9 +182,8 @@ class CommitThread final : public StoreThread {
     return has_orders();
   }
 
-  [[nodiscard]] bool has_orders() const {
-    return !waiting_.empty() || !reads_.empty() || !tidies_.empty() || !backups_.empty();
-  }
+  [[nodiscard]] bool has_orders() const { return !waiting_.empty() || has_other_orders(); }
+  [[nodiscard]] bool has_other_orders() const { return !reads_.empty() || !tidies_.empty() || !backups_.empty(); }
 
   /// The next slice is larger or smaller, by how long this one took.
   TidyResult tidy_slice(const store::TidyOrder& order) {
@@ -248,10 +258,19 @@ class CommitThread final : public StoreThread {
         runtime::log_error("the store cannot be written, changes are refused until it can",
                            {{"error", result.error().message}});
       }
-      std::this_thread::sleep_for(kRetryAfter);
+      pause();
     }
     if (stalled_.exchange(false)) runtime::log_info("the store can be written again");
     asio::post(executor_, [this, durable = batch.last_seq()] { on_durable_(durable); });
+  }
+
+  /// Between two attempts at a batch. Nobody else waits for it meanwhile: what is durable can still be read.
+  void pause() {
+    std::unique_lock lock(mutex_);
+    const auto until = SteadyClock::now() + kRetryAfter;
+    do {
+      serve_others(lock);
+    } while (wake_.wait_until(lock, until, [this] { return has_other_orders(); }));
   }
 
   bool is_patient(SteadyClock::time_point give_up) {

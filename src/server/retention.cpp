@@ -19,7 +19,7 @@ constexpr Duration kLeastRest = 10ms;
 constexpr int kRestPerWork = 3;
 
 void complain(const store::StoreError& error) {
-  runtime::log_warning("old events could not be removed, they will be tried again", {{"error", error.message}});
+  runtime::log_warning("what is old could not be removed from the store, it will be tried again", {{"error", error.message}});
 }
 
 }  // namespace

@@ -209,6 +209,8 @@ def check_outage(farm, server, harm, mend):
     refusal, acknowledged = await_refusal(admin)
     assert "stor" in refusal.body["message"], refusal
     assert admin.request(before)["State"] == "WAITING", "reads are answered all the same"
+    past = admin.call("GET", f"/api/v1/reqs/{before}/events", timeout=3)
+    assert past.status == 200 and past.body, "and so is what only the store knows"
     assert admin.call("GET", "/readyz").status == 503
     assert server.process.popen.poll() is None
     mend()
