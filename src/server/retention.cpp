@@ -19,7 +19,8 @@ constexpr Duration kLeastRest = 10ms;
 constexpr int kRestPerWork = 3;
 
 void complain(const store::StoreError& error) {
-  runtime::log_warning("what is old could not be removed from the store, it will be tried again", {{"error", error.message}});
+  runtime::log_warning("what is old could not be removed from the store, it will be tried again",
+                       {{"error", error.message}});
 }
 
 }  // namespace
