@@ -14,7 +14,6 @@
 #include "agent.grpc.pb.h"
 #include "base/assert.hpp"
 #include "base/limits.hpp"
-#include "proto/completion_order.hpp"
 #include "runtime/deadline.hpp"
 #include "runtime/log.hpp"
 #include "superviser/call_metadata.hpp"
@@ -96,22 +95,6 @@ void fill(v1::ProbeAnswer& answer, const server::Agents::Probe& probe) {
 using Methods = v1::Superviser::WithCallbackMethod_Session<
     v1::Superviser::WithRawCallbackMethod_Tunnel<v1::Superviser::WithCallbackMethod_Probe<v1::Superviser::Service>>>;
 
-/// What gRPC knows of a call of Probe; it goes when the call has ended.
-class Service::ProbeReactor final : public grpc::ServerUnaryReactor {
- public:
-  /// Once.
-  void finish(grpc::Status status) {
-    proto::will_begin(this);
-    Finish(std::move(status));
-  }
-
- private:
-  void OnDone() override {
-    proto::has_ended(this);
-    delete this;
-  }
-};
-
 /// gRPC's side of the service.
 class Service::Endpoint final : public Methods {
  public:
@@ -133,7 +116,7 @@ class Service::Endpoint final : public Methods {
 
   grpc::ServerUnaryReactor* Probe(grpc::CallbackServerContext* context, const v1::ProbeRequest* request,
                                   v1::ProbeAnswer* answer) override {
-    auto* reactor = new ProbeReactor;
+    auto* reactor = context->DefaultReactor();
     ProbeCall call{.token = token_in(*context), .uuid = request->uuid(), .answer = answer, .reactor = reactor};
     asio::post(service_.strand_,
                [service = &service_, call = std::move(call)]() mutable { service->admit(std::move(call)); });
@@ -232,7 +215,7 @@ void Service::admit(const std::shared_ptr<TunnelCall>& call) {
 
 void Service::admit(ProbeCall call) {
   if (stopping_ || probes_ >= kProbes) {
-    call.reactor->finish(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+    call.reactor->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE,
                                       stopping_ ? message_of(shutting_down()) : "too many probes at one time"));
     return;
   }
@@ -245,7 +228,7 @@ Task<void> Service::answer(ProbeCall call) {
   const auto probe = co_await agents_.probe(call.token, worker);
   --probes_;
   if (probe) fill(*call.answer, *probe);
-  call.reactor->finish(probe ? grpc::Status::OK
+  call.reactor->Finish(probe ? grpc::Status::OK
                              : grpc::Status(grpc::StatusCode::UNAVAILABLE, message_of(probe.error())));
 }
 

@@ -76,13 +76,12 @@ class Service {
 
   void admit(const std::shared_ptr<Stream>& stream);
   void admit(const std::shared_ptr<TunnelCall>& call);
-  class ProbeReactor;
   /// A call of Probe. Its answer and reactor live until it is finished.
   struct ProbeCall {
     std::optional<Secret> token;
     std::string uuid;
     v1::ProbeAnswer* answer = nullptr;
-    ProbeReactor* reactor = nullptr;
+    grpc::ServerUnaryReactor* reactor = nullptr;
   };
   void admit(ProbeCall call);
   Task<void> answer(ProbeCall call);
