@@ -66,7 +66,7 @@ class CommitThread final : public StoreThread {
     auto initiate = [this, query](auto handler) {
       auto resume = resumption<ReadResult>(std::move(handler));
       const std::scoped_lock lock(mutex_);
-      reads_.push_back(Read{.query = query, .resume = std::move(resume)});
+      others_.reads.push_back(Read{.query = query, .resume = std::move(resume)});
       wake_.notify_one();
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(ReadResult)>(initiate,
@@ -77,7 +77,7 @@ class CommitThread final : public StoreThread {
     auto initiate = [this, order](auto handler) {
       auto resume = resumption<TidyResult>(std::move(handler));
       const std::scoped_lock lock(mutex_);
-      tidies_.push_back(Tidying{.order = order, .resume = std::move(resume)});
+      others_.tidies.push_back(Tidying{.order = order, .resume = std::move(resume)});
       wake_.notify_one();
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(TidyResult)>(initiate,
@@ -88,7 +88,7 @@ class CommitThread final : public StoreThread {
     auto initiate = [this, &file](auto handler) {
       auto resume = resumption<BackupResult>(std::move(handler));
       const std::scoped_lock lock(mutex_);
-      backups_.push_back(BackupOrder{.file = std::move(file), .resume = std::move(resume)});
+      others_.backups.push_back(BackupOrder{.file = std::move(file), .resume = std::move(resume)});
       wake_.notify_one();
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(BackupResult)>(initiate,
@@ -127,6 +127,15 @@ class CommitThread final : public StoreThread {
     std::move_only_function<void(BackupResult)> resume;
   };
 
+  /// All that waits but batches.
+  struct Others {
+    std::deque<Read> reads;
+    std::deque<Tidying> tidies;
+    std::deque<BackupOrder> backups;
+
+    [[nodiscard]] bool empty() const { return reads.empty() && tidies.empty() && backups.empty(); }
+  };
+
   /// Hands a result of this thread to `handler` on the executor.
   template <class Result, class Handler>
   auto resumption(Handler handler) {
@@ -141,32 +150,25 @@ class CommitThread final : public StoreThread {
     scrub_by_ = SteadyClock::now();
     std::unique_lock lock(mutex_);
     while (wait_for_work(lock)) {
-      const auto batch = std::exchange(waiting_, {});
+      auto batch = std::exchange(waiting_, {});
+      auto others = std::exchange(others_, {});
       lock.unlock();
       if (!batch.empty()) commit(batch);
       if (!batch.deleted_keys.empty() && !scrub_by_) scrub_by_ = SteadyClock::now() + kScrubWithin;
+      serve(others);
+      if (scrub_by_ && SteadyClock::now() >= *scrub_by_) scrub();
+      // Whoever submits the next one does not wait until this one is freed.
+      batch = {};
       lock.lock();
-      serve_others(lock);
-      if (scrub_by_ && SteadyClock::now() >= *scrub_by_) {
-        lock.unlock();
-        scrub();
-        lock.lock();
-      }
     }
     if (copying_) end_backup(no_backup(kShutdown));
   }
 
-  /// All that waits but batches.
-  void serve_others(std::unique_lock<std::mutex>& lock) {
-    auto reads = std::exchange(reads_, {});
-    auto tidies = std::exchange(tidies_, {});
-    auto backups = std::exchange(backups_, {});
-    lock.unlock();
-    for (auto& read : reads) read.resume(journal_->read(read.query));
-    for (auto& tidying : tidies) tidying.resume(tidy_slice(tidying.order));
-    for (auto& order : backups) begin_backup(std::move(order));
+  void serve(Others& others) {
+    for (auto& read : others.reads) read.resume(journal_->read(read.query));
+    for (auto& tidying : others.tidies) tidying.resume(tidy_slice(tidying.order));
+    for (auto& order : others.backups) begin_backup(std::move(order));
     if (copying_) continue_backup();
-    lock.lock();
   }
 
   /// False when there is none and there will be none: a backup in hand is given up for a stop. Uses the quiet to scrub.
@@ -182,8 +184,7 @@ class CommitThread final : public StoreThread {
     return has_orders();
   }
 
-  [[nodiscard]] bool has_orders() const { return !waiting_.empty() || has_other_orders(); }
-  [[nodiscard]] bool has_other_orders() const { return !reads_.empty() || !tidies_.empty() || !backups_.empty(); }
+  [[nodiscard]] bool has_orders() const { return !waiting_.empty() || !others_.empty(); }
 
   /// The next slice is larger or smaller, by how long this one took.
   TidyResult tidy_slice(const store::TidyOrder& order) {
@@ -269,8 +270,11 @@ class CommitThread final : public StoreThread {
     std::unique_lock lock(mutex_);
     const auto until = SteadyClock::now() + kRetryAfter;
     do {
-      serve_others(lock);
-    } while (wake_.wait_until(lock, until, [this] { return has_other_orders(); }));
+      auto others = std::exchange(others_, {});
+      lock.unlock();
+      serve(others);
+      lock.lock();
+    } while (wake_.wait_until(lock, until, [this] { return !others_.empty(); }));
   }
 
   bool is_patient(SteadyClock::time_point give_up) {
@@ -286,9 +290,7 @@ class CommitThread final : public StoreThread {
   std::condition_variable wake_;
   /// Everything that waits, as one transaction.
   store::EventBatch waiting_;
-  std::deque<Read> reads_;
-  std::deque<Tidying> tidies_;
-  std::deque<BackupOrder> backups_;
+  Others others_;
   bool stopping_ = false;
   /// Once it stops.
   SteadyClock::time_point stop_by_;
