@@ -223,7 +223,7 @@ Task<Answer<Reply<std::vector<EventInfo>>>> Client::request_events(RequestId id)
   return all_events(fmt::format("reqs/{}/events", id.value));
 }
 
-Task<Answer<Reply<std::vector<EventInfo>>>> Client::worker_events(std::string uuid) {
+Task<Answer<Reply<std::vector<EventInfo>>>> Client::worker_events(const std::string& uuid) {
   return all_events(fmt::format("workers/{}/events", encode_segment(uuid)));
 }
 

@@ -59,7 +59,7 @@ class Client {
   /// All that happened to it, oldest first, asked for page by page: `json` is one list of all. kRefused with status 404
   /// when there is no such request or worker.
   Task<Answer<Reply<std::vector<EventInfo>>>> request_events(RequestId id);
-  Task<Answer<Reply<std::vector<EventInfo>>>> worker_events(std::string uuid);
+  Task<Answer<Reply<std::vector<EventInfo>>>> worker_events(const std::string& uuid);
   /// The jobs that ran since then; `since` is RFC 3339 or a duration like "7d".
   Task<Answer<Reply<Usage>>> usage(std::string since);
 

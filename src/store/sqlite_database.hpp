@@ -77,8 +77,11 @@ class Database {
     if (!done) return done;
     done = body();
     if (done) done = execute(doing, "COMMIT");
-    // Some failures have rolled back already, and of what a rollback fails the next transaction hears.
-    if (!done && in_transaction()) static_cast<void>(execute(doing, "ROLLBACK"));
+    // Some failures have rolled back already, and of one that cannot be the next transaction hears.
+    if (!done && in_transaction()) {
+      const auto rolled_back = execute(doing, "ROLLBACK");
+      static_cast<void>(rolled_back);
+    }
     return done;
   }
 
