@@ -274,7 +274,9 @@ class CommitThread final : public StoreThread {
       lock.unlock();
       serve(others);
       lock.lock();
-    } while (wake_.wait_until(lock, until, [this] { return !others_.empty(); }));
+      wake_.wait_until(lock, until, [this] { return !others_.empty(); });
+      // However many ask, the next attempt is not late.
+    } while (SteadyClock::now() < until);
   }
 
   bool is_patient(SteadyClock::time_point give_up) {
