@@ -1,7 +1,9 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 
 #include "farm/farm.hpp"
 #include "store/sqlite_fixture.hpp"
@@ -10,7 +12,15 @@
 namespace boruta::store {
 namespace {
 
-using SqliteUpgrade = SqliteJournalTest;
+class SqliteUpgrade : public SqliteJournalTest {
+ protected:
+  /// A database that was written with this schema, opened.
+  std::unique_ptr<Journal> open_schema(int number) {
+    std::filesystem::create_directory(directory());
+    std::filesystem::copy(fmt::format("{}/schema-{}.db", BORUTA_TEST_DATA, number), file());
+    return open();
+  }
+};
 
 /// Its events, too, are understood: they still make its rows.
 void expect_rows_of_events(Journal& journal, const farm::Rows& rows) {
@@ -38,22 +48,12 @@ void expect_earliest_farm(Journal& journal) {
   expect_rows_of_events(journal, loaded->rows);
 }
 
-TEST_F(SqliteUpgrade, BringsADatabaseOfTheFirstSchemaForward) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-1.db", file());
-  expect_earliest_farm(*open());
-}
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheFirstSchemaForward) { expect_earliest_farm(*open_schema(1)); }
 
-TEST_F(SqliteUpgrade, BringsADatabaseOfTheSecondSchemaForward) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-2.db", file());
-  expect_earliest_farm(*open());
-}
+TEST_F(SqliteUpgrade, BringsADatabaseOfTheSecondSchemaForward) { expect_earliest_farm(*open_schema(2)); }
 
 TEST_F(SqliteUpgrade, BringsADatabaseOfTheThirdSchemaForward) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-3.db", file());
-  auto journal = open();
+  auto journal = open_schema(3);
   const auto loaded = journal->load();
   ASSERT_TRUE(loaded) << loaded.error().message;
   const auto& rows = loaded->rows;
@@ -73,9 +73,7 @@ TEST_F(SqliteUpgrade, BringsADatabaseOfTheThirdSchemaForward) {
 }
 
 TEST_F(SqliteUpgrade, BringsADatabaseOfTheFourthSchemaForwardAndGivesItsPagesChecksums) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-4.db", file());
-  auto journal = open();
+  auto journal = open_schema(4);
   const auto loaded = journal->load();
   ASSERT_TRUE(loaded) << loaded.error().message;
   const auto& rows = loaded->rows;
@@ -96,9 +94,7 @@ TEST_F(SqliteUpgrade, BringsADatabaseOfTheFourthSchemaForwardAndGivesItsPagesChe
 }
 
 TEST_F(SqliteUpgrade, BringsADatabaseOfTheFifthSchemaForwardAndMakesItShrinkable) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-5.db", file());
-  auto journal = open();
+  auto journal = open_schema(5);
   const auto loaded = journal->load();
   ASSERT_TRUE(loaded) << loaded.error().message;
   const auto& rows = loaded->rows;
@@ -115,9 +111,7 @@ TEST_F(SqliteUpgrade, BringsADatabaseOfTheFifthSchemaForwardAndMakesItShrinkable
 }
 
 TEST_F(SqliteUpgrade, BringsADatabaseOfThePreviousSchemaForwardAndMakesItsFirstCheckpointAnew) {
-  std::filesystem::create_directory(directory());
-  std::filesystem::copy(BORUTA_TEST_DATA "/schema-6.db", file());
-  auto journal = open();
+  auto journal = open_schema(6);
   const auto loaded = journal->load();
   ASSERT_TRUE(loaded) << loaded.error().message;
   ASSERT_EQ(loaded->rows.requests.size(), 3U);

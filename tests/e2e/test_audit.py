@@ -1,12 +1,13 @@
 """What is on record, and that no secret is anywhere but where it belongs."""
 
 import json
+import shutil
 import sqlite3
 import time
 
 import pytest
 
-from farm import Api, Refused, tell
+from farm import ROOT, Api, Refused, tell
 
 
 def refused(status, call, *arguments):
@@ -156,3 +157,21 @@ def test_auth_turned_on_leaves_what_anonymous_filed_to_admins(farm):
     refused(401, Api(server.url).close, number)
     farm.admin().close(number)
     assert alice.request(number)["State"] == "CANCELLED"
+
+
+def test_a_farm_of_before_goes_on_and_its_checkpoints_are_nothing_that_happened(farm):
+    data = farm.directory / "data"
+    data.mkdir(mode=0o700)
+    shutil.copy(ROOT / "tests/data/schema-6.db", data / "boruta.db")
+    farm.start_server(auth="off")
+    admin = farm.admin()
+    assert admin.request(1)["State"] == "CANCELLED"
+
+    def kinds(query=""):
+        answer = admin.call("GET", f"/api/v1/audit{query}")
+        assert answer.status == 200, answer
+        return json.dumps(answer.body).count('"checkpoint"')
+
+    assert kinds() == 0
+    assert kinds("?kind=checkpoint") == 1, "who asks for one is shown it"
+    assert admin.file({"board": "sim"}) == 4
