@@ -76,7 +76,7 @@ GOOD = [
     (rules.awaited_capture, "src/http/a.cpp", "auto look = [&](View& v) { return v.x; };\nco_await read(look);\n"),
     (rules.awaited_capture, "src/http/a.cpp", "co_await read([](View& v) { return v.x; });\n"),
     (rules.awaited_capture, "src/http/a.cpp", "co_await f(table[i]);\nauto g = [x] { return x; };\n"),
-    (rules.awaited_braces, "src/http/a.cpp", "if (x) co_await f(x);\ng(A{1});\n"),
+    (rules.awaited_braces, "src/http/a.cpp", "if (co_await f(x)) {\n  g(A{1});\n}\n"),
     (rules.awaited_conditions, "src/http/a.cpp", "if (const bool ok = co_await f(x); !ok) co_return;\n"),
     (rules.awaited_conditions, "src/http/a.cpp", "while (const auto y = co_await f(x)) co_await g(*y);\n"),
     (rules.awaited_conditions, "src/http/a.cpp", "for (const auto& y : co_await f(x)) g(y);\n"),
